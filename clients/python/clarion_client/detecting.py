@@ -1,0 +1,152 @@
+"""The verbs that score and explain."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any, Unpack
+
+from clarion_api.v1 import detection_pb2, frame_pb2
+from clarion_client.catalogue import Catalogue
+from clarion_client.errors import InvalidFrameError, InvalidParameterError
+from clarion_client.frames import FrameOptions, frame, is_positional
+from clarion_client.models import resource
+from clarion_client.policy import Explain, policy_of
+from clarion_client.results import ScoreResult
+from clarion_client.streams import score_stream
+
+Cell = float | str
+"""A number, or a word for a categorical signal."""
+
+
+class Detecting(Catalogue):
+    """The verbs that score and explain; `Client` has them all."""
+
+    _signals: dict[str, tuple[str, ...]]
+    """The signals of versions asked for before, by the version's name."""
+
+    def score(
+        self,
+        model: str,
+        data: Any,
+        *,
+        explain: Explain | str = "anomalous",
+        false_alarm_rate: float | None = None,
+        **options: Unpack[FrameOptions],
+    ) -> ScoreResult:
+        """Score rows, and explain the anomalous ones.
+
+        Parameters
+        ----------
+        model
+            ``pump-7``, ``models/pump-7`` (its newest version) or ``models/pump-7/versions/3``.
+        data, options
+            The rows: see `clarion_client.frame`. An array without ``names`` is taken in the order
+            of the model's signals (asked for once a version; at each call where ``model`` names
+            none, so that a new fit cannot be taken for the old one).
+        explain
+            ``none``, ``anomalous``, ``all``, or an `Explain`.
+        false_alarm_rate
+            Sets the threshold, in (0, 1); default: the model's own.
+        """
+        name, sent = self._addressed(model, data, options)
+        request = detection_pb2.ScoreRequest(model=name, frame=sent, policy=policy_of(explain))
+        if false_alarm_rate is not None:
+            request.false_alarm_rate = false_alarm_rate
+        return ScoreResult.of(self.connection.call(self.connection.stubs.detection.Score, request))
+
+    def score_stream(
+        self,
+        model: str,
+        frames: Iterable[Any],
+        *,
+        explain: Explain | str = "anomalous",
+        false_alarm_rate: float | None = None,
+        stream_id: str = "",
+        window: int = 8,
+        timeout_s: float = 3600.0,
+        **options: Unpack[FrameOptions],
+    ) -> Iterator[ScoreResult]:
+        """Score frames as they come; each asset's last rows are remembered between them.
+
+        Parameters
+        ----------
+        frames
+            Drawn one by one, as answers come in; ``options`` apply to each, so times, assets and
+            row ids are names of columns, or built in by `clarion_client.frame`.
+        stream_id
+            The caller's name of the stream: part of the anomalies' identity.
+        window
+            Frames that may be unanswered at a time, >= 1.
+        timeout_s
+            Deadline of the whole stream.
+        """
+        if window < 1:
+            raise InvalidParameterError(f"window must be at least 1, not {window}")
+        pinned = self.version(model).name  # the stream pins a version too; so both are the same
+        opening = detection_pb2.StreamOpening(
+            model=pinned, stream_id=stream_id, policy=policy_of(explain)
+        )
+        if false_alarm_rate is not None:
+            opening.false_alarm_rate = false_alarm_rate
+        sent = (self._addressed(pinned, data, options)[1] for data in frames)
+        return score_stream(self.connection, opening, sent, window, timeout_s)
+
+    def explain(
+        self,
+        model: str,
+        data: Any,
+        *,
+        rows: Sequence[int] = (),
+        edits: Mapping[tuple[int, str], Cell] | None = None,
+        how: Explain | None = None,
+        false_alarm_rate: float | None = None,
+        **options: Unpack[FrameOptions],
+    ) -> ScoreResult:
+        """Say why rows have the scores they have, or would have with other values.
+
+        Parameters
+        ----------
+        model, data, options
+            As for `score`; the frame also holds the rows before, which the model's windows need.
+        rows
+            Rows of the frame to explain, anomalous or not; default: all that have a score.
+        edits
+            Cells to change before scoring, by (row, signal): "what if?".
+        how
+            Explainer, cross-checks, budget and view; its ``rows`` are ignored.
+        """
+        name, sent = self._addressed(model, data, options)
+        request = detection_pb2.ExplainRequest(
+            model=name, frame=sent, rows=rows, policy=(how or Explain()).message()
+        )
+        for (row, signal), value in (edits or {}).items():
+            edit = request.edits.add(row=row, signal=signal)
+            if isinstance(value, str):
+                edit.word = value
+            else:
+                edit.number = value
+        if false_alarm_rate is not None:
+            request.false_alarm_rate = false_alarm_rate
+        return ScoreResult.of(
+            self.connection.call(self.connection.stubs.detection.Explain, request)
+        )
+
+    def _addressed(
+        self, model: str, data: Any, options: FrameOptions
+    ) -> tuple[str, frame_pb2.Frame]:
+        """Return the model's resource name and the frame, a nameless array in its signals' order."""
+        name = resource(model)
+        if not is_positional(data, options):
+            return name, frame(data, **options)
+        if name not in self._signals:
+            version = self.version(name)
+            name = version.name
+            self._signals[name] = tuple(signal.name for signal in version.signals)
+        signals = self._signals[name]
+        if data.ndim == 2 and data.shape[1] != len(signals):
+            raise InvalidFrameError(
+                f"the array has {data.shape[1]} columns, and {name} takes {len(signals)} signals: "
+                f"{', '.join(signals[:20])}"
+            )
+        named: FrameOptions = {**options, "names": signals}
+        return name, frame(data, **named)

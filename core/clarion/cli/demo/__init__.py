@@ -1,0 +1,1 @@
+"""``clarion demo``: the real server on recorded data, from the fit to a report with pictures."""

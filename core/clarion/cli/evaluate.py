@@ -1,0 +1,100 @@
+"""``clarion evaluate``: judge a fitted model on labelled files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from clarion.cli.options import FILES, JSON, MODEL, ReadOptions, ServerOptions, with_options
+
+if TYPE_CHECKING:
+    from clarion.cli.evaluation_tables import Table
+    from clarion_client import EvaluationReport, Progress
+
+
+@with_options(reading=ReadOptions, server=ServerOptions)
+def evaluate(  # noqa: PLR0913 - one parameter an option
+    model: Annotated[str, MODEL],
+    files: Annotated[list[Path], FILES],
+    *,
+    reading: ReadOptions,
+    server: ServerOptions,
+    attack: Annotated[
+        str,
+        typer.Option(
+            metavar="COLUMN", help="Column that names each anomaly; may be the label's own."
+        ),
+    ] = "",
+    ordered: Annotated[
+        bool, typer.Option("--ordered", help="Rows are in time order, though they have no times.")
+    ] = False,
+    rate: Annotated[
+        float | None, typer.Option(help="False-alarm rate, in (0, 1); default: the model's own.")
+    ] = None,
+    wait: Annotated[float, typer.Option(help="Seconds to wait for the evaluation.")] = 600.0,
+    json_file: Annotated[Path | None, JSON] = None,
+    page_file: Annotated[
+        Path | None,
+        typer.Option("--report", metavar="FILE", help="Write a page with curves as HTML."),
+    ] = None,
+) -> None:
+    """Judge a model on labelled rows that its fit has not seen, beside trivial baselines.
+
+    Fit it first, on other rows: `clarion fit`. The threshold comes from the training rows alone;
+    the labels (--label, required) only judge. Columns that the model does not know are left out.
+    """
+    from clarion.cli import console, output
+    from clarion.cli import files as source
+    from clarion.cli.evaluation_page import evaluation_page
+
+    if not reading.label:
+        raise typer.BadParameter("say which --label column tells the anomalous rows")
+    with server.connect() as client, console.progress() as bar:
+        version = client.version(model)
+        signals = [signal.name for signal in version.signals]
+        rows = source.read(files, reading, signals, attack)
+        console.note(rows.words())
+        task = bar.add_task("sending", total=1.0)
+
+        def told(progress: Progress) -> None:
+            bar.update(task, completed=progress.share, description=progress.stage or "waiting")
+
+        report = client.evaluate(
+            version.name,
+            source.message(rows.frame),
+            labels=rows.anomalous,
+            attacks=rows.names,
+            ordered=ordered,
+            false_alarm_rate=rate,
+            timeout_s=wait,
+            progress=told,
+        )
+    if json_file is not None:
+        output.write_json(json_file, report)
+    if page_file is not None:
+        page_file.write_text(evaluation_page(report, version, rows.left_out), encoding="utf-8")
+    if str(json_file) != "-":
+        show(report)
+
+
+def show(report: EvaluationReport) -> None:
+    """Print what an evaluation found."""
+    from clarion.cli import console
+    from clarion.cli import evaluation_tables as tables
+
+    console.facts(tables.facts(report))
+    _print(tables.figures(report))
+    for table in (tables.events(report), tables.names(report)):
+        if table.rows:
+            _print(table)
+
+
+def _print(table: Table) -> None:
+    from clarion.cli import console
+
+    made = console.table(*table.heads, right=table.heads[1:])
+    for row in table.rows:
+        made.add_row(*row)
+    console.out().print(made)

@@ -1,0 +1,157 @@
+"""Contract of explainers: why a score is what it is, over a `Scorable`."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any, ClassVar, Protocol, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clarion.arrays import FloatArray
+from clarion.frames import Frame
+
+T = TypeVar("T")
+
+
+class Label(StrEnum):
+    """How far to trust an attribution, best first."""
+
+    EXACT = "exact"
+    """Shapley values of the returned score."""
+    ADDITIVE = "additive"
+    """Base value + attributions = score, but not its Shapley values."""
+    SAMPLED = "sampled"
+    """Estimates, with standard errors."""
+
+    @property
+    def rank(self) -> int:
+        """0 for the best."""
+        return list(Label).index(self)
+
+
+class Role(StrEnum):
+    """What an explainer's numbers are for."""
+
+    DECOMPOSITION = "decomposition"
+    """They sum to the score."""
+    CROSS_CHECK = "cross_check"
+    """A local slope (LIME): they sum to nothing, and come with the quality of their fit."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scorable:
+    """What is explained: a detector alone, or a whole pipeline.
+
+    Attributes
+    ----------
+    score
+        Frame of ``n`` rows to scores (n,), each row on its own.
+    background
+        Normal rows standing for "feature absent", shape ``(m, d)``, their signals in the order
+        that the detector was fitted on: that of the contributions.
+    capability
+        The fitted detector, to be asked for its capabilities; None where only `score` is known.
+    """
+
+    score: Callable[[Frame], FloatArray]
+    background: Frame
+    capability: object = None
+    _memo: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
+
+    def once(self, key: str, make: Callable[[], T]) -> T:
+        """Return ``make()``, kept under ``key`` as long as this scorable lives.
+
+        For what explainers derive from background and capability alone. Threads may race to make
+        it; all are given the same object.
+        """
+        if key not in self._memo:
+            self._memo.setdefault(key, make())
+        made: T = self._memo[key]
+        return made
+
+    def background_scores(self) -> FloatArray:
+        """Return the background's scores, shape ``(m,)``."""
+        return self.once("background_scores", lambda: self.score(self.background))
+
+    def mean_score(self) -> float:
+        """Return the mean score over the background."""
+        return math.fsum(self.background_scores()) / len(self.background)
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """What an explainer can do for a scorable: its label, and rows to be scored for each row.
+
+    The row itself and the background, which is scored once, are not counted.
+    """
+
+    label: Label
+    evaluations: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Attribution:
+    """Signed contributions of features to scores, in score units.
+
+    Attributes
+    ----------
+    contributions
+        Shape ``(n, d)``, float64; positive pushed the score up.
+    base_value
+        Shape ``(n,)``: what contributions add to. For ``exact`` the mean score over the background.
+    label, method, value_function
+        How far to trust them; the explainer's name; what "absent" means, in a few words.
+    additivity_error
+        Shape ``(n,)``: ``|base + sum - score| / max(1, |score|, sum |contribution|)``.
+    standard_error
+        Shape ``(n, d)`` for ``sampled``, else None.
+    fit_quality
+        Shape ``(n,)``: R² of a cross-check, at most 1; else None.
+    """
+
+    contributions: FloatArray
+    base_value: FloatArray
+    label: Label
+    method: str
+    value_function: str
+    additivity_error: FloatArray
+    standard_error: FloatArray | None = None
+    fit_quality: FloatArray | None = None
+
+
+class Explainer(Protocol):
+    """A frozen dataclass of parameters."""
+
+    role: ClassVar[Role]
+
+    def supports(self, scorable: Scorable) -> Support | None:
+        """Return what it can do for ``scorable``; None if it cannot explain it."""
+        ...
+
+    def explain(
+        self, scorable: Scorable, frame: Frame, *, evaluations: int, seeds: NDArray[np.uint64]
+    ) -> Attribution:
+        """Explain each row of ``frame``.
+
+        Parameters
+        ----------
+        evaluations
+            Rows that may be scored for each row explained; at least what `supports` asked for
+            (those that sample use as many as fit).
+        seeds
+            Shape ``(n,)``: the only source of randomness, one a row.
+        """
+        ...
+
+
+def additivity_error(
+    contributions: FloatArray, base_value: FloatArray, scores: FloatArray
+) -> FloatArray:
+    """Return the scaled gap ``|base + sum - score| / max(1, |score|, sum |contribution|)``, (n,)."""
+    gap = np.abs(base_value + contributions.sum(axis=1) - scores)
+    size = np.abs(contributions).sum(axis=1)
+    return np.asarray(gap / np.maximum(1.0, np.maximum(np.abs(scores), size)))

@@ -1,0 +1,1 @@
+"""The way of one request: features, score, calibrate, explain, pull back."""

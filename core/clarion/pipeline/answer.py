@@ -1,0 +1,187 @@
+"""What a pipeline answers: scores with reasons, columnar, and a record for each explained row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from clarion.arrays import BoolArray, FloatArray, Int64Array
+from clarion.errors import InvalidParameterError
+from clarion.explainers import Attribution, Label
+
+DEFAULT_EVALUATIONS = 2048
+RELIABLE_FIT = 0.5
+"""A cross-check with a smaller R² is called unreliable (SCIENCE: LIME on a step function)."""
+
+
+class ExplainedRows(StrEnum):
+    """Which rows get an explanation."""
+
+    NONE = "none"
+    ANOMALOUS = "anomalous"
+    ALL = "all"
+
+
+class View(StrEnum):
+    """How much is built for each explained row."""
+
+    COLUMNS = "columns"
+    """Attributions only, no records."""
+    BASIC = "basic"
+    """Records with ranking, culprits, cross-checks and summary."""
+    FULL = "full"
+    """Also each raw cell's contribution."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExplanationPolicy:
+    """What to explain, and how.
+
+    Attributes
+    ----------
+    rows
+        Which rows; or, as a tuple, the very rows of the frame.
+    explainer
+        Name of the explainer; empty for the best label within the budget.
+    cross_checks
+        Names of cross-checks to lay beside it.
+    max_evaluations
+        Rows that may be scored to explain one row, in [0, 1 000 000]; None for
+        `DEFAULT_EVALUATIONS`, or what the cheapest explainer needs where that is more.
+    allow_unexplained
+        Answer without explanations where no explainer fits, instead of raising.
+    view
+        How much each record holds.
+    """
+
+    rows: ExplainedRows | tuple[int, ...] = ExplainedRows.ANOMALOUS
+    explainer: str = ""
+    cross_checks: tuple[str, ...] = ()
+    max_evaluations: int | None = None
+    allow_unexplained: bool = False
+    view: View = View.BASIC
+
+    def __post_init__(self) -> None:
+        if self.max_evaluations is not None and not 0 <= self.max_evaluations <= 1_000_000:
+            raise InvalidParameterError(
+                f"max_evaluations must be in [0, 1000000], not {self.max_evaluations}",
+                field="policy.max_evaluations",
+            )
+
+
+@dataclass(frozen=True, slots=True)
+class SignalReason:
+    """One signal's part in a score; ``value`` and ``expected`` in its unit, None where not a number."""
+
+    signal: str
+    value: float | None
+    word: str
+    expected: float | None
+    unit: str
+    contribution: float
+    share: float
+    standard_error: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Culprit:
+    """A signal whose return to ``normal_value`` (or ``normal_word``) helps to clear the alarm."""
+
+    signal: str
+    value: float | None
+    word: str
+    normal_value: float | None
+    normal_word: str
+    unit: str
+
+
+@dataclass(frozen=True, slots=True)
+class CrossCheck:
+    """A local linear look at the score: one value a signal, with the R² of the fit."""
+
+    method: str
+    signals: tuple[str, ...]
+    values: tuple[float, ...]
+    fit_quality: float
+    value_function: str
+
+    @property
+    def reliable(self) -> bool:
+        """Whether R² reaches `RELIABLE_FIT`."""
+        return self.fit_quality >= RELIABLE_FIT
+
+
+@dataclass(frozen=True, slots=True)
+class CellReason:
+    """One raw cell's part in a score; ``lag`` rows of the asset before the explained one."""
+
+    signal: str
+    lag: int
+    time: int | None
+    value: float | None
+    contribution: float
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """Everything about one explained row; times in int64 nanoseconds since 1970 UTC.
+
+    The fields are those of ``clarion.v1.Explanation``, which says what each means.
+    """
+
+    id: str
+    row: int
+    row_id: str
+    asset: str
+    time: int | None
+    since: int | None
+    run_count: int
+    anomalous: bool
+    score: float
+    p_value: float
+    threshold: float
+    base_value: float
+    label: Label
+    method: str
+    signal_ranking: tuple[SignalReason, ...]
+    culprits: tuple[Culprit, ...]
+    cleared_score: float
+    cleared_p_value: float
+    cross_checks: tuple[CrossCheck, ...]
+    cells: tuple[CellReason, ...]
+    summary: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Answer:
+    """Scores with reasons for one frame.
+
+    Attributes
+    ----------
+    scores, p_values, anomalous
+        Shape ``(n,)``, one for each row that has a score.
+    source_rows
+        Shape ``(n,)``: the frame's row that each score stands for.
+    threshold, false_alarm_rate
+        The smallest anomalous score, and the rate that set it.
+    explained
+        Shape ``(m,)``: indices into ``scores`` of the rows explained.
+    attribution
+        By raw signal, shape ``(m, n_signals)``, in the order of the model's signals; None where
+        nothing was asked for or nothing fitted.
+    explanations
+        A record for each explained row; empty for ``View.COLUMNS``.
+    signals
+        Names of the model's signals.
+    """
+
+    scores: FloatArray
+    p_values: FloatArray
+    anomalous: BoolArray
+    source_rows: Int64Array
+    threshold: float
+    false_alarm_rate: float
+    explained: Int64Array
+    attribution: Attribution | None
+    explanations: tuple[Explanation, ...]
+    signals: tuple[str, ...]

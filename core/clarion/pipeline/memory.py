@@ -1,0 +1,127 @@
+"""What a stream remembers between frames: each asset's last rows, and how it fared."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+
+from clarion.arrays import BoolArray, Int64Array
+from clarion.features import rows_by_asset
+from clarion.frames import Frame, concatenated
+from clarion.state import State
+
+NEVER = np.iinfo(np.int64).min
+"""Stands for a time that is not known."""
+MAX_ASSETS = 10_000
+"""Assets remembered by one stream; beyond, the one unseen for longest is forgotten."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Run:
+    """An asset's unbroken run of anomalous rows: how many, and when it began (if times are known)."""
+
+    count: int = 0
+    since: int | None = None
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class AssetMemory:
+    """One asset: its last raw rows, its detector's memory (sequence kind), its current run."""
+
+    tail: Frame | None = None
+    detector: State | None = None
+    run: Run = field(default_factory=Run)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Memory:
+    """All assets of a stream, the one seen last at the end. Plain data, never changed in place.
+
+    Bounded: `MAX_ASSETS` times (the pipeline's history rows + the detector's own memory).
+    """
+
+    assets: Mapping[str, AssetMemory] = field(default_factory=dict)
+
+    def before(self, frame: Frame) -> tuple[Frame, int]:
+        """Return ``frame`` behind the remembered rows of its assets, and how many those are."""
+        present = [frame.asset_of(int(rows[0])).name for rows in rows_by_asset(frame)]
+        remembered = [self.assets[name].tail for name in present if name in self.assets]
+        tails = [tail for tail in remembered if tail is not None and len(tail)]
+        return concatenated([*tails, frame]), sum(len(tail) for tail in tails)
+
+    def detectors(self) -> dict[str, State]:
+        """Return the detector's memory of each asset that has one."""
+        kept = {name: memory.detector for name, memory in self.assets.items()}
+        return {name: state for name, state in kept.items() if state is not None}
+
+    def after(
+        self, whole: Frame, history: int, detectors: Mapping[str, State], runs: Mapping[str, Run]
+    ) -> Memory:
+        """Return the memory once ``whole`` (remembered rows and new ones) was scored."""
+        assets = dict(self.assets)
+        for rows in rows_by_asset(whole):
+            name = whole.asset_of(int(rows[0])).name
+            old = assets.pop(name, AssetMemory())
+            tail = _tail(whole, rows[max(0, len(rows) - history) :]) if history else None
+            detector = detectors.get(name, old.detector)
+            assets[name] = AssetMemory(tail, detector, runs.get(name, old.run))
+        for name in list(assets)[: max(0, len(assets) - MAX_ASSETS)]:
+            del assets[name]
+        return Memory(assets)
+
+
+def _tail(frame: Frame, rows: Int64Array) -> Frame:
+    """Return rows of one asset with that asset and their own words only, so that none pile up."""
+    tail = frame.take(rows)
+    codes, signals = tail.codes.copy(), list(tail.signals)
+    for column, signal in enumerate(tail.of_kind(numeric=False)):
+        present = codes[:, column] >= 0
+        used, codes[present, column] = np.unique(codes[present, column], return_inverse=True)
+        words = tuple(signal.vocabulary[code] for code in used)
+        signals[signals.index(signal)] = replace(signal, vocabulary=words)
+    if tail.asset is None:
+        return replace(tail, signals=tuple(signals), codes=codes)
+    assets, index = (tail.asset_of(0),), np.zeros(len(tail), np.int32)
+    return replace(tail, signals=tuple(signals), codes=codes, assets=assets, asset=index)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Runs:
+    """The run that each scored row stands in.
+
+    ``count`` has shape ``(n,)``; ``since`` too: the time at which the run began, `NEVER` if unknown.
+    """
+
+    count: Int64Array
+    since: Int64Array
+
+    def of(self, index: int) -> Run:
+        """Return the run of one scored row."""
+        since = int(self.since[index])
+        return Run(int(self.count[index]), None if since == NEVER else since)
+
+
+def follow_runs(
+    memory: Memory, frame: Frame, source_rows: Int64Array, anomalous: BoolArray
+) -> tuple[Runs, dict[str, Run]]:
+    """Return the run that each scored row stands in, and each asset's run after the frame."""
+    runs = Runs(np.zeros(len(source_rows), np.int64), np.full(len(source_rows), NEVER))
+    after: dict[str, Run] = {}
+    scored = frame.take(source_rows)
+    for rows in rows_by_asset(scored):
+        name = scored.asset_of(int(rows[0])).name
+        before = memory.assets.get(name, AssetMemory()).run
+        flagged, order = anomalous[rows], np.arange(len(rows))
+        last_quiet = np.maximum.accumulate(np.where(flagged, -1, order))
+        carried = last_quiet < 0
+        runs.count[rows] = order - last_quiet + np.where(carried, before.count, 0)
+        if scored.time is not None:
+            runs.since[rows] = scored.time[rows][np.minimum(last_quiet + 1, len(rows) - 1)]
+        if before.count:
+            runs.since[rows[carried]] = NEVER if before.since is None else before.since
+        runs.count[rows[~flagged]] = 0
+        runs.since[rows[~flagged]] = NEVER
+        after[name] = runs.of(int(rows[-1]))
+    return runs, after

@@ -1,0 +1,323 @@
+"""FittedPipeline: the way of one request, one straight line.
+
+``features -> score -> calibrate -> explain -> pull back``, with no step calling back.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from clarion.arrays import BoolArray, FloatArray, Int64Array
+from clarion.detectors import FittedDetector, FittedSequenceDetector
+from clarion.errors import ArtifactCorruptError, InvalidFrameError, InvalidParameterError
+from clarion.explainers import Label, Role, Scorable
+from clarion.explaining import ladder
+from clarion.explaining.background import Background
+from clarion.explaining.counterfactual import NormalValues
+from clarion.explaining.culprits import Clearer
+from clarion.explaining.pull_back import Origins, StageReads, label_by_signal
+from clarion.explaining.reasons import Reasoner, Reasons
+from clarion.explaining.record import Recorder, Verdict
+from clarion.frames import Frame, Signal
+from clarion.pipeline.answer import Answer, ExplainedRows, ExplanationPolicy, View
+from clarion.pipeline.calibrate import Calibration
+from clarion.pipeline.chain import Chain, Transformed, origins
+from clarion.pipeline.choose import Choice
+from clarion.pipeline.guard import row_numbers
+from clarion.pipeline.memory import Memory, follow_runs
+from clarion.pipeline.schema import conform
+from clarion.pipeline.score import row_scores, scored
+from clarion.pipeline.spec import PipelineSpec
+from clarion.registry import Registries
+from clarion.state import State, nested, signal_values, unnested
+
+
+@dataclass(frozen=True, eq=False)
+class FittedPipeline:
+    """A fitted model: scores frames, and says why.
+
+    Attributes
+    ----------
+    spec
+        What was fitted, with the steps that the fit put in.
+    signals
+        The raw signals it takes, in its own order.
+    fitted_rows
+        Rows the detector was fitted on.
+    digest
+        Identity of the stored version; empty until stored.
+    choice
+        What ``auto`` took and what over; None where the spec named a detector.
+    """
+
+    spec: PipelineSpec
+    signals: tuple[Signal, ...]
+    chain: Chain
+    detector: FittedDetector
+    calibration: Calibration
+    background: Background
+    fitted_rows: int
+    registries: Registries
+    digest: str = ""
+    choice: Choice | None = None
+
+    def run(
+        self,
+        frame: Frame,
+        policy: ExplanationPolicy | None = None,
+        *,
+        false_alarm_rate: float | None = None,
+        memory: Memory | None = None,
+        stream: str = "",
+    ) -> tuple[Answer, Memory]:
+        """Score ``frame``, and explain the rows that ``policy`` says.
+
+        Parameters
+        ----------
+        false_alarm_rate
+            Sets the threshold, in (0, 1); default the model's own.
+        memory
+            What the stream remembers; None for a batch on its own.
+        stream
+            Part of the anomalies' identity.
+
+        Returns
+        -------
+        The answer, and the memory for the stream's next frame.
+
+        Raises
+        ------
+        SignalMismatchError, InvalidFrameError
+            The frame does not fit the model; the given memory stays as it was.
+        UnreachableRateError
+            The rate is below the smallest p-value there is.
+        BudgetExceededError, UnsupportedPairError
+            No explainer can do what ``policy`` asks.
+        PluginError
+            A plugin raised or broke its contract; it is named.
+        """
+        policy, memory = policy or ExplanationPolicy(), memory or Memory()
+        rate = self.calibration.default_rate if false_alarm_rate is None else false_alarm_rate
+        threshold = self.calibration.threshold(rate)
+
+        whole, remembered = memory.before(conform(frame, self.signals))
+        with row_numbers(np.arange(len(whole)) - remembered):
+            done = self.chain.transform(whole)
+            done, scores, memories = scored(self.plugin, self.detector, done, memory.detectors())
+        p_values, anomalous = self.calibration.p_values(scores), scores >= threshold
+        # Without an order of rows there are no runs of them.
+        flagged = anomalous if self.spec.ordered else np.zeros_like(anomalous)
+        runs, last_runs = follow_runs(memory, whole, done.source_rows, flagged)
+        numbers = done.source_rows - remembered
+        chosen = self._chosen(policy, numbers, anomalous, len(frame))
+        reasons = self.reasoner.reasons(done.frame.take(chosen), scores[chosen], policy)
+        verdicts = [
+            Verdict(
+                index=int(i),
+                source=int(done.source_rows[i]),
+                number=int(numbers[i]),
+                score=float(scores[i]),
+                p_value=float(p_values[i]),
+                anomalous=bool(anomalous[i]),
+                run=runs.of(i),
+            )
+            for i in chosen
+        ]
+        recorder = self._recorder(whole, done, reasons, threshold, stream, policy)
+        answer = Answer(
+            scores=scores,
+            p_values=p_values,
+            anomalous=anomalous,
+            source_rows=numbers,
+            threshold=threshold,
+            false_alarm_rate=rate,
+            explained=chosen if reasons else chosen[:0],
+            attribution=reasons.by_signal if reasons else None,
+            explanations=recorder.records(verdicts) if recorder else (),
+            signals=tuple(signal.name for signal in self.signals),
+        )
+        return answer, memory.after(whole, self.history, memories, last_runs)
+
+    @property
+    def plugin(self) -> str:
+        """Name of the detector's plugin."""
+        return self.spec.detector.plugin
+
+    @property
+    def history(self) -> int:
+        """Earlier rows of the same asset that a row needs to be scored."""
+        return self.chain.history
+
+    @cached_property
+    def reasoner(self) -> Reasoner:
+        """The explain step, with the explainers that support this detector."""
+        scorable = Scorable(self._score, self.background.rows, self.detector)
+        rungs = ladder.rungs(scorable, self.registries, Role.DECOMPOSITION)
+        return Reasoner(scorable, rungs, self.registries, self.origins, self.digest)
+
+    @cached_property
+    def stage_reads(self) -> StageReads:
+        """What each stage reads, with the background means of what it is given."""
+        reads = [dict(step.reads) for _, step in self.chain.steps]
+        if isinstance(self.detector, FittedSequenceDetector):
+            reads.append(dict(self.detector.reads))
+        means = self.background.stage_means(self.chain)
+        return list(zip(reads, means[: len(reads)], strict=True))
+
+    @cached_property
+    def origins(self) -> Origins:
+        """Which raw signals each feature reads."""
+        reads = origins([read for read, _ in self.stage_reads])
+        features = [signal.name for signal in self.detector.signals]
+        return Origins.make(features, [signal.name for signal in self.signals], reads)
+
+    @cached_property
+    def clearer(self) -> Clearer:
+        """What finds culprits."""
+        players = [self.origins.members(signal) for signal in range(len(self.signals))]
+        return Clearer(self._score, self.detector, players, self.background.rows)
+
+    @cached_property
+    def normal_values(self) -> NormalValues:
+        """What leads culprits back to raw values."""
+        sequence = isinstance(self.detector, FittedSequenceDetector)
+        by_cell = self.origins.single and not self.history and not sequence
+        return NormalValues(self.background, self.clearer.players, by_cell)
+
+    def _score(self, features: Frame) -> FloatArray:
+        """Return the detector's scores, checked: what it does wrong while explained is its own."""
+        return row_scores(self.plugin, self.detector, features)
+
+    def default_explainer(self) -> tuple[str, Label] | None:
+        """Return the best explainer's name, and its label by raw signal; None if there is none."""
+        if not self.reasoner.rungs:
+            return None
+        best = self.reasoner.rungs[0]
+        return best.name, label_by_signal(best.support.label, self.origins, self.detector)
+
+    def cost(self, policy: ExplanationPolicy) -> float:
+        """Return the seconds that explaining one row takes, measured on a background row now."""
+        row = self.background.rows.take(slice(0, 1))
+        scores = row_scores(self.plugin, self.detector, row)
+        self.reasoner.reasons(row, scores, policy)
+        begun = time.perf_counter()
+        self.reasoner.reasons(row, scores, policy)
+        return time.perf_counter() - begun
+
+    def _chosen(
+        self, policy: ExplanationPolicy, numbers: Int64Array, anomalous: BoolArray, n_rows: int
+    ) -> Int64Array:
+        """Return which scored rows to explain, as indices into ``numbers``."""
+        if policy.rows is ExplainedRows.NONE:
+            return np.empty(0, np.int64)
+        if policy.rows is ExplainedRows.ALL:
+            return np.arange(len(numbers))
+        if policy.rows is ExplainedRows.ANOMALOUS:
+            return np.flatnonzero(anomalous)
+        place = {int(number): i for i, number in enumerate(numbers)}
+        for row in policy.rows:
+            if row not in place:
+                sequence = isinstance(self.detector, FittedSequenceDetector)
+                many = "more" if sequence else str(self.history)
+                why = f"needs {many} earlier rows of its asset in the frame"
+                why = why if 0 <= row < n_rows else f"is outside the frame's {n_rows} rows"
+                raise InvalidParameterError(f"row {row} has no score: it {why}", field="rows")
+        return np.array([place[row] for row in policy.rows], np.int64)
+
+    def _recorder(
+        self,
+        whole: Frame,
+        done: Transformed,
+        reasons: Reasons | None,
+        threshold: float,
+        stream: str,
+        policy: ExplanationPolicy,
+    ) -> Recorder | None:
+        if reasons is None or policy.view is View.COLUMNS:
+            return None
+        return Recorder(
+            signals=self.signals,
+            raw=whole,
+            done=done,
+            reasons=reasons,
+            detector=self.detector,
+            background=self.background,
+            reads=self.stage_reads,
+            clearer=self.clearer,
+            normal_values=self.normal_values,
+            calibration=self.calibration,
+            threshold=threshold,
+            digest=self.digest,
+            stream=stream,
+            with_cells=policy.view is View.FULL,
+        )
+
+    def state(self) -> State:
+        """Return all of it but the calibration, which is a part of its own."""
+        parts = {f"step{i}": step.state() for i, (_, step) in enumerate(self.chain.steps)}
+        parts |= {"detector": self.detector.state(), "background": self.background.state()}
+        whole = nested(parts)
+        parameters = {
+            "spec": self.spec.to_json(),
+            "signals": signal_values(self.signals),
+            "fitted_rows": self.fitted_rows,
+            "parts": whole.parameters,
+            "choice": None if self.choice is None else self.choice.to_json(),
+        }
+        return replace(whole, parameters=parameters)
+
+    @classmethod
+    def from_state(
+        cls, state: State, calibration: Calibration, registries: Registries
+    ) -> FittedPipeline:
+        """Return the pipeline that `state` describes.
+
+        Raises
+        ------
+        ArtifactCorruptError
+            ``state`` is not of this form, or a part of it is not.
+        PluginNotFoundError
+            A plugin that it was fitted with is not loaded.
+        """
+        state.require(1)
+        parameters = state.parameters
+        try:
+            spec = PipelineSpec.from_json(parameters["spec"])
+            signals = state.signals()
+            parts = unnested(replace(state, parameters=parameters["parts"]))
+            steps = tuple(
+                (s.plugin, registries.features.get(s.plugin).fitted.from_state(parts[f"step{i}"]))
+                for i, s in enumerate(spec.features)
+            )
+            detector = registries.detectors.get(spec.detector.plugin).fitted
+            return cls(
+                spec=spec,
+                signals=signals,
+                chain=Chain(steps),
+                detector=detector.from_state(parts["detector"]),
+                calibration=calibration,
+                background=Background.from_state(parts["background"]),
+                fitted_rows=int(parameters["fitted_rows"]),
+                registries=registries,
+                choice=_choice(parameters.get("choice")),
+            )
+        except (
+            AttributeError,
+            KeyError,
+            TypeError,
+            ValueError,
+            InvalidFrameError,
+            InvalidParameterError,
+        ) as error:
+            raise ArtifactCorruptError(
+                f"the stored pipeline cannot be read: {type(error).__name__}: {error}"
+            ) from error
+
+
+def _choice(values: Any) -> Choice | None:
+    return None if values is None else Choice.from_json(values)

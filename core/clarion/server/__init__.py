@@ -1,0 +1,1 @@
+"""The gRPC server: converts and delegates; what is scored and why is decided below it."""

@@ -1,0 +1,153 @@
+"""Answers onto the wire: columnar blocks, and a record for each explained row."""
+
+from __future__ import annotations
+
+import numpy as np
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from clarion.explainers import Attribution, Label
+from clarion.pipeline.answer import (
+    Answer,
+    CellReason,
+    CrossCheck,
+    Culprit,
+    Explanation,
+    SignalReason,
+)
+from clarion.pipeline.run import FittedPipeline
+from clarion.server.convert.numbers import bytes_of
+from clarion_api.v1 import detection_pb2 as pb
+
+Response = pb.ScoreResponse | pb.ScoreStreamResponse | pb.ExplainResponse
+"""The messages that hold scores with reasons."""
+
+LABELS: dict[Label, pb.Label.ValueType] = {
+    Label.EXACT: pb.LABEL_EXACT,
+    Label.ADDITIVE: pb.LABEL_ADDITIVE,
+    Label.SAMPLED: pb.LABEL_SAMPLED,
+}
+_SECOND = 1_000_000_000
+
+
+def fill(response: Response, answer: Answer, pipeline: FittedPipeline, version: str) -> None:
+    """Put ``answer``, given by ``pipeline`` (the model version ``version``), into ``response``."""
+    identity = {
+        "model_version": version,
+        "calibration_id": pipeline.calibration.id,
+    }
+    _put_scores(response.scores, answer, identity, pipeline.digest)
+    if answer.attribution is not None:
+        _put_attributions(response.attributions, answer, answer.attribution)
+        response.attributions.background_id = pipeline.background.id
+    identity["background_id"] = pipeline.background.id
+    for explanation in answer.explanations:
+        _put_explanation(response.explanations.add(**identity), explanation)
+
+
+def timestamp(nanoseconds: int) -> Timestamp:
+    """Return a time, given in nanoseconds since 1970 UTC."""
+    return Timestamp(seconds=nanoseconds // _SECOND, nanos=nanoseconds % _SECOND)
+
+
+def _put_scores(scores: pb.Scores, answer: Answer, identity: dict[str, str], digest: str) -> None:
+    every = np.arange(len(answer.source_rows))
+    scores.values = bytes_of(answer.scores, "<f8")
+    scores.p_values = bytes_of(answer.p_values, "<f8")
+    scores.anomalous = bytes_of(answer.anomalous, "u1")
+    if not np.array_equal(answer.source_rows, every):
+        scores.source_rows.extend(answer.source_rows.tolist())
+    scores.threshold = answer.threshold
+    scores.false_alarm_rate = answer.false_alarm_rate
+    scores.model_version = identity["model_version"]
+    scores.calibration_id = identity["calibration_id"]
+    scores.model_digest = digest
+
+
+def _put_attributions(out: pb.Attributions, answer: Answer, attribution: Attribution) -> None:
+    out.signal_names.extend(answer.signals)
+    out.rows.extend(answer.source_rows[answer.explained].tolist())
+    out.contributions = bytes_of(attribution.contributions, "<f8")
+    out.base_values = bytes_of(attribution.base_value, "<f8")
+    out.label = LABELS[attribution.label]
+    out.method = attribution.method
+    out.value_function = attribution.value_function
+    out.additivity_errors = bytes_of(attribution.additivity_error, "<f8")
+    if attribution.standard_error is not None:
+        out.standard_errors = bytes_of(attribution.standard_error, "<f8")
+
+
+def _put_explanation(out: pb.Explanation, given: Explanation) -> None:
+    for name in _PLAIN:
+        setattr(out, name, getattr(given, name))
+    if given.time is not None:
+        out.event_time.CopyFrom(timestamp(given.time))
+    if given.since is not None:
+        out.since_time.CopyFrom(timestamp(given.since))
+    out.label = LABELS[given.label]
+    out.signal_ranking.extend(map(_reason, given.signal_ranking))
+    out.culprits.extend(map(_culprit, given.culprits))
+    out.cross_checks.extend(map(_cross_check, given.cross_checks))
+    out.cells.extend(map(_cell, given.cells))
+
+
+_PLAIN = (
+    "id",
+    "row",
+    "row_id",
+    "asset",
+    "run_count",
+    "anomalous",
+    "score",
+    "p_value",
+    "threshold",
+    "base_value",
+    "method",
+    "cleared_score",
+    "cleared_p_value",
+    "summary",
+)
+
+
+def _reason(given: SignalReason) -> pb.SignalReason:
+    return pb.SignalReason(
+        signal=given.signal,
+        value=given.value,
+        word=given.word,
+        expected=given.expected,
+        unit=given.unit,
+        contribution=given.contribution,
+        share=given.share,
+        standard_error=given.standard_error,
+    )
+
+
+def _culprit(given: Culprit) -> pb.Culprit:
+    return pb.Culprit(
+        signal=given.signal,
+        value=given.value,
+        word=given.word,
+        normal_value=given.normal_value,
+        normal_word=given.normal_word,
+        unit=given.unit,
+    )
+
+
+def _cross_check(given: CrossCheck) -> pb.CrossCheck:
+    return pb.CrossCheck(
+        method=given.method,
+        values=given.values,
+        signals=given.signals,
+        fit_quality=given.fit_quality,
+        reliable=given.reliable,
+        value_function=given.value_function,
+    )
+
+
+def _cell(given: CellReason) -> pb.CellReason:
+    return pb.CellReason(
+        signal=given.signal,
+        lag=given.lag,
+        event_time=None if given.time is None else timestamp(given.time),
+        value=given.value,
+        contribution=given.contribution,
+    )

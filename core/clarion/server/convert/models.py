@@ -1,0 +1,133 @@
+"""Models, versions and pipeline specs between messages and values."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from google.protobuf import json_format
+
+from clarion.errors import InvalidParameterError
+from clarion.frames import Signal, SignalKind
+from clarion.pipeline.calibrate import Calibration
+from clarion.pipeline.choose import Choice
+from clarion.pipeline.spec import PipelineSpec, Step
+from clarion.server.convert.answers import timestamp
+from clarion.server.convert.frames import KINDS
+from clarion.store.artifacts import StoredModel, VersionRef
+from clarion.store.manifest import Manifest
+from clarion_api.v1 import frame_pb2
+from clarion_api.v1 import models_pb2 as pb
+
+_KIND_NUMBERS: dict[SignalKind, frame_pb2.SignalKind.ValueType] = {
+    kind: frame_pb2.SignalKind.ValueType(number) for number, kind in KINDS.items()
+}
+
+
+def spec_from_proto(message: pb.PipelineSpec) -> PipelineSpec:
+    """Return the spec that ``message`` holds, defaults filled in."""
+    optional: dict[str, Any] = {}
+    if message.HasField("false_alarm_rate"):
+        optional["false_alarm_rate"] = message.false_alarm_rate
+    if message.HasField("background_row_count"):
+        optional["background_rows"] = message.background_row_count
+    return PipelineSpec(
+        detector=_step_from_proto(message.detector, "spec.detector"),
+        features=tuple(
+            _step_from_proto(step, f"spec.features[{i}]") for i, step in enumerate(message.features)
+        ),
+        ordered=message.ordered,
+        seed=message.seed,
+        **optional,
+    )
+
+
+def spec_to_proto(spec: PipelineSpec) -> pb.PipelineSpec:
+    """Return the message of a spec, with every value said."""
+    return pb.PipelineSpec(
+        features=map(_step_to_proto, spec.features),
+        detector=_step_to_proto(spec.detector),
+        false_alarm_rate=spec.false_alarm_rate,
+        ordered=spec.ordered,
+        seed=spec.seed,
+        background_row_count=spec.background_rows,
+    )
+
+
+def version_to_proto(
+    ref: VersionRef, manifest: Manifest, calibration: Calibration
+) -> pb.ModelVersion:
+    """Return the message of one version."""
+    facts = manifest.facts
+    return pb.ModelVersion(
+        name=ref.name,
+        digest=ref.digest,
+        create_time=timestamp(manifest.create_time),
+        spec=spec_to_proto(facts.spec),
+        signals=map(_signal_to_proto, facts.signals),
+        calibration=_calibration_to_proto(calibration),
+        background_id=facts.background_id,
+        background_row_count=facts.background_rows,
+        fitted_row_count=facts.fitted_rows,
+        history_row_count=facts.history,
+        library_versions=manifest.libraries,
+        explainer=facts.explainer,
+        explainer_label=facts.explainer_label,
+        choice=None if facts.choice is None else _choice_to_proto(facts.choice),
+    )
+
+
+def _choice_to_proto(choice: Choice) -> pb.Choice:
+    message = pb.Choice(chosen_recipe=choice.chosen, default_recipe=choice.default)
+    for judged in choice.candidates:
+        candidate = message.candidates.add(recipe=judged.recipe, note=judged.note)
+        if not math.isnan(judged.precision):
+            candidate.average_precision = judged.precision
+        if not math.isnan(judged.gain_low):  # there is none where the default was not judged
+            candidate.gain_low, candidate.gain_high = judged.gain_low, judged.gain_high
+    return message
+
+
+def model_to_proto(model: StoredModel, newest: Manifest | None) -> pb.Model:
+    """Return the message of a model; ``newest`` is the manifest of its newest version."""
+    name = f"models/{model.name}"
+    message = pb.Model(
+        name=name,
+        display_name=model.display_name,
+        create_time=timestamp(model.create_time),
+        version_count=len(model.versions),
+    )
+    if newest is not None:
+        message.update_time.CopyFrom(timestamp(newest.create_time))
+        message.latest_version = f"{name}/versions/{model.versions[-1]}"
+    return message
+
+
+def _calibration_to_proto(calibration: Calibration) -> pb.Calibration:
+    return pb.Calibration(
+        id=calibration.id,
+        row_count=calibration.rows,
+        smallest_p_value=calibration.smallest_p,
+        false_alarm_rate=calibration.default_rate,
+        threshold=calibration.threshold(calibration.default_rate),
+    )
+
+
+def _signal_to_proto(signal: Signal) -> frame_pb2.SignalInfo:
+    return frame_pb2.SignalInfo(name=signal.name, kind=_KIND_NUMBERS[signal.kind], unit=signal.unit)
+
+
+def _step_from_proto(message: pb.Step, path: str) -> Step:
+    try:
+        parameters = json_format.MessageToDict(message.parameters)
+    except (json_format.Error, ValueError) as error:  # a number that JSON cannot write
+        raise InvalidParameterError(
+            f"the parameters of '{message.plugin}' are no JSON: {error}", field=f"{path}.parameters"
+        ) from error
+    return Step(message.plugin, parameters)
+
+
+def _step_to_proto(step: Step) -> pb.Step:
+    message = pb.Step(plugin=step.plugin)
+    message.parameters.update(step.parameters)
+    return message

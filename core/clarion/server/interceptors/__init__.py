@@ -1,0 +1,1 @@
+"""What happens around every call: errors, logs, request ids, limits, parsing, validation."""

@@ -1,0 +1,79 @@
+"""One piece of work on one frame: the same function inline, in a thread and in a process."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import dataclass
+from enum import StrEnum
+
+from clarion.frames import Frame
+from clarion.pipeline.answer import ExplanationPolicy
+from clarion.pipeline.memory import Memory
+from clarion.pipeline.run import FittedPipeline
+from clarion.server.convert.answers import Response, fill
+from clarion_api.v1 import detection_pb2 as pb
+
+
+class Reply(StrEnum):
+    """Which message answers."""
+
+    SCORE = "score"
+    STREAM = "stream"
+    EXPLAIN = "explain"
+
+
+_MESSAGES: dict[Reply, type[Response]] = {
+    Reply.SCORE: pb.ScoreResponse,
+    Reply.STREAM: pb.ScoreStreamResponse,
+    Reply.EXPLAIN: pb.ExplainResponse,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """What is asked of a model, as plain data.
+
+    Attributes
+    ----------
+    memory, stream, sequence
+        For a frame of a stream: what it remembers, its name, and the frame's number.
+    """
+
+    reply: Reply
+    frame: Frame
+    policy: ExplanationPolicy
+    false_alarm_rate: float | None = None
+    memory: Memory | None = None
+    stream: str = ""
+    sequence: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """The serialised reply, what the stream remembers after it, and how it came about."""
+
+    reply: bytes
+    memory: Memory
+    anomalies: int
+    seconds: float
+    pid: int
+
+
+def perform(pipeline: FittedPipeline, version: str, task: Task) -> Done:
+    """Answer ``task`` by ``pipeline``, the model version ``version``."""
+    begun = time.perf_counter()
+    answer, memory = pipeline.run(
+        task.frame,
+        task.policy,
+        false_alarm_rate=task.false_alarm_rate,
+        memory=task.memory,
+        stream=task.stream,
+    )
+    message = _MESSAGES[task.reply]()
+    if isinstance(message, pb.ScoreStreamResponse):
+        message.sequence = task.sequence
+    fill(message, answer, pipeline, version)
+    reply = message.SerializeToString()
+    seconds = time.perf_counter() - begun
+    return Done(reply, memory, int(answer.anomalous.sum()), seconds, os.getpid())

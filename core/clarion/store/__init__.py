@@ -1,0 +1,1 @@
+"""What outlives a restart: models in folders, operations in a database."""

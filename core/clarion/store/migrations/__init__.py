@@ -1,0 +1,1 @@
+"""Alembic's migrations of the database; `clarion.store.database` runs them at start."""

@@ -1,0 +1,16 @@
+"""Clarion's own explainers; each module is named after its method."""
+
+from clarion.registry import Registry, hookimpl
+
+
+@hookimpl
+def clarion_register_explainers(registry: Registry) -> None:
+    """Register the explainers of this package."""
+    registry.add("additive", "clarion_explainers.additive:Additive")
+    registry.add("lime", "clarion_explainers.lime:Lime")
+    registry.add("neighbours", "clarion_explainers.neighbours:NeighbourTerms")
+    registry.add("permutation_shap", "clarion_explainers.permutation_shap:PermutationShap")
+    registry.add("product_kernel", "clarion_explainers.product_kernel:ProductKernelShap")
+    registry.add("quadratic", "clarion_explainers.quadratic:QuadraticShap")
+    registry.add("rescaled_sum", "clarion_explainers.rescaled_sum:RescaledSum")
+    registry.add("tree_shap", "clarion_explainers.tree_shap:TreeShap")

@@ -1,0 +1,67 @@
+"""Pairs of random orders in which features take the explained row's values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from clarion.arrays import BoolArray, FloatArray, Int64Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Orders:
+    """A pair is an order of the features and its reverse, both from one background row.
+
+    Attributes
+    ----------
+    rank
+        Shape ``(pairs, d)``: each feature's place in the order, from 0.
+    visited
+        Background rows that pairs start from, each once, in the order of their first visit.
+    start
+        Shape ``(pairs,)``: the place in ``visited`` of the row that each pair starts from.
+    """
+
+    rank: Int64Array
+    visited: Int64Array
+    start: Int64Array
+
+    @classmethod
+    def draw(cls, pairs: int, d: int, rows: int, seed: np.uint64) -> Self:
+        """Draw ``pairs`` (at least 8) orders of ``d`` features, and background rows without repeats.
+
+        An eighth of the pairs, or more where there are fewer rows, visit a row again: they tell
+        what the orders leave to chance from what the rows do.
+        """
+        rng = np.random.default_rng(int(seed))
+        visited = rng.permutation(rows)[: pairs - max(4, pairs // 8)]
+        rank = rng.permuted(np.tile(np.arange(d), (pairs, 1)), axis=1)
+        return cls(rank, visited, np.arange(pairs) % len(visited))
+
+    def __len__(self) -> int:
+        """Steps between start and end, over all walks: ``2 pairs (d - 1)``."""
+        return 2 * len(self.rank) * (int(self.rank.shape[1]) - 1)
+
+    def steps(self, part: slice) -> tuple[Int64Array, BoolArray]:
+        """Return, of each step in ``part``, its background row and which features are present.
+
+        Shapes ``(k,)`` and ``(k, d)``; a pair's order comes before its reverse.
+        """
+        d = self.rank.shape[1]
+        pair, place = np.divmod(np.arange(len(self))[part], 2 * (d - 1))
+        backward, size = np.divmod(place, d - 1)
+        rank = np.where(backward[:, None] == 1, d - 1 - self.rank[pair], self.rank[pair])
+        return self.visited[self.start[pair]], rank <= size[:, None]
+
+    def contributions(self, walks: FloatArray) -> FloatArray:
+        """Return each pair's mean contributions ``(pairs, d)`` from the scores along its walks.
+
+        ``walks`` has the shape ``(pairs, 2, d + 1)``, from the background's score to the row's.
+        """
+        gains: NDArray[np.float64] = np.diff(walks, axis=2)
+        forward = np.take_along_axis(gains[:, 0], self.rank, axis=1)
+        backward = np.take_along_axis(gains[:, 1], self.rank.shape[1] - 1 - self.rank, axis=1)
+        return np.asarray((forward + backward) / 2)

@@ -1,0 +1,114 @@
+"""Recipes for ``auto``: which line of extractors and detector suits which rows.
+
+Each says when it suits; of those that do, the lowest priority is the default, and the others must
+beat it on injected anomalies. The defaults are what won, by kind of data, among the lines compared
+on public sets (SCIENCE 6; ``make bench SUITE=detection`` measures them).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from clarion.pipeline.spec import Step
+from clarion.recipes import Facts, Line
+
+_ENOUGH_INCIDENTS = 50
+_SHORT_HISTORY = 1_000
+"""Rows of an asset below which sensors wander beyond what was seen of them."""
+_FEWEST_WINDOWS = 200
+
+
+@dataclass(frozen=True, slots=True)
+class KnownIncidents:
+    """Boosted trees over the signals and unsupervised scores, where 50 anomalous rows are known."""
+
+    priority: ClassVar[int] = 10
+
+    def line(self, facts: Facts) -> Line | None:
+        """Return the detector that learns from labels."""
+        enough = facts.anomalies >= _ENOUGH_INCIDENTS
+        return Line(Step("boosted_scores")) if enough else None
+
+
+@dataclass(frozen=True, slots=True)
+class ShortSensors:
+    """Several sensors in time order, seen for a short time: forecast errors follow the level."""
+
+    priority: ClassVar[int] = 20
+
+    def line(self, facts: Facts) -> Line | None:
+        """Return a vector autoregression over three rows."""
+        if not facts.ordered or facts.numeric < 2 or facts.coded:
+            return None
+        suits = _FEWEST_WINDOWS <= facts.longest < _SHORT_HISTORY
+        return Line(Step("var", {"lags": 3})) if suits else None
+
+
+@dataclass(frozen=True, slots=True)
+class Sensors:
+    """Several sensors in time order: level, spread and slope of the last rows, two ways."""
+
+    priority: ClassVar[int] = 30
+
+    def line(self, facts: Facts) -> Line | None:
+        """Return distance and neighbours over trailing windows."""
+        if not facts.ordered or facts.numeric < 2 or facts.longest < _SHORT_HISTORY:
+            return None
+        windows = Step("window_statistics", {"window": 10, "statistics": ["mean", "sd", "slope"]})
+        return Line(_together("mahalanobis", "knn"), (windows,))
+
+
+@dataclass(frozen=True, slots=True)
+class OneSignal:
+    """One signal in time order: the subspace of its windows."""
+
+    priority: ClassVar[int] = 40
+
+    def line(self, facts: Facts) -> Line | None:
+        """Return a principal component analysis of windows of 50 rows."""
+        alone = facts.ordered and facts.numeric == 1 and not facts.coded
+        if not alone or facts.longest < _SHORT_HISTORY:
+            return None
+        return Line(Step("sub_pca", {"window": 50, "error_weight": 0.5}))
+
+
+@dataclass(frozen=True, slots=True)
+class Flows:
+    """Rows with words among numbers, such as network flows: rare words, sizes by their logarithm."""
+
+    priority: ClassVar[int] = 50
+
+    def line(self, facts: Facts) -> Line | None:
+        """Return distance and neighbours over logarithms and the words' rarity."""
+        if not facts.coded:
+            return None
+        features = (Step("encode", {"method": "frequency"}), Step("signed_log"))
+        return Line(_together("mahalanobis", "knn"), features)
+
+
+@dataclass(frozen=True, slots=True)
+class Vetted:
+    """Rows known to be normal: nearest neighbours."""
+
+    priority: ClassVar[int] = 60
+
+    def line(self, facts: Facts) -> Line | None:
+        """Return the five nearest neighbours."""
+        return Line(Step("knn")) if facts.vetted else None
+
+
+@dataclass(frozen=True, slots=True)
+class Unvetted:
+    """Rows that nobody has vetted: neighbours in many small samples, where anomalies are alone."""
+
+    priority: ClassVar[int] = 70
+
+    def line(self, facts: Facts) -> Line | None:
+        """Return the nearest row of each of 50 small samples; it suits any rows."""
+        small = {"neighbours": 1, "bags": 50, "max_reference_rows": 64}
+        return Line(Step("bagged_knn", small))
+
+
+def _together(*members: str) -> Step:
+    return Step("ensemble", {"members": [{"plugin": name, "parameters": {}} for name in members]})
