@@ -11,7 +11,7 @@ from typing import Any, ClassVar, Protocol, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from clarion.arrays import FloatArray
+from clarion.arrays import FloatArray, Int64Array
 from clarion.frames import Frame
 
 T = TypeVar("T")
@@ -55,11 +55,15 @@ class Scorable:
         that the detector was fitted on: that of the contributions.
     capability
         The fitted detector, to be asked for its capabilities; None where only `score` is known.
+    players
+        Player of each feature, shape ``(d,)``, in 0 .. k - 1, each with a feature at least: the
+        features of one player are present or absent together. None: each feature is a player.
     """
 
     score: Callable[[Frame], FloatArray]
     background: Frame
     capability: object = None
+    players: Int64Array | None = None
     _memo: dict[str, Any] = field(default_factory=dict, init=False, repr=False)
 
     def once(self, key: str, make: Callable[[], T]) -> T:
@@ -72,6 +76,30 @@ class Scorable:
             self._memo.setdefault(key, make())
         made: T = self._memo[key]
         return made
+
+    @property
+    def player_of(self) -> Int64Array:
+        """Return the player of each feature, shape ``(d,)``."""
+        alone = self.players is None
+        return np.arange(len(self.background.signals)) if alone else np.asarray(self.players)
+
+    @property
+    def n_players(self) -> int:
+        """Columns of the contributions."""
+        return int(self.player_of.max(initial=-1)) + 1
+
+    def by_player(self, contributions: FloatArray) -> FloatArray:
+        """Return the sums over each player's features, ``(n, d)`` to ``(n, k)``, in their order.
+
+        For a 2-additive game (additive terms, a quadratic form) these are the Shapley values of the
+        game among the players (SCIENCE 1, "Grouping").
+        """
+        if self.players is None:
+            return contributions
+        sums = np.zeros((len(contributions), self.n_players))
+        for feature, player in enumerate(self.players):
+            sums[:, player] += contributions[:, feature]
+        return sums
 
     def background_scores(self) -> FloatArray:
         """Return the background's scores, shape ``(m,)``."""
@@ -100,7 +128,8 @@ class Attribution:
     Attributes
     ----------
     contributions
-        Shape ``(n, d)``, float64; positive pushed the score up.
+        Shape ``(n, k)``, one a player (a feature, unless grouped), float64; positive pushed the
+        score up.
     base_value
         Shape ``(n,)``: what contributions add to. For ``exact`` the mean score over the background.
     label, method, value_function

@@ -133,7 +133,8 @@ def test_the_deadline_of_a_slow_call_holds_and_others_are_served_meanwhile(
     assert caught.value.code() is Code.DEADLINE_EXCEEDED
 
 
-def test_the_log_holds_what_callers_are_not_told(troubled: Any) -> None:
+def test_the_log_holds_what_callers_are_not_told(troubled: Any, wire: Any) -> None:
+    fitted_in_vain(troubled, wire, "raises_on_fit")
     assert SECRET in troubled.logged()
     assert "Traceback" in troubled.logged()
     assert os.getpid() != troubled.process.pid

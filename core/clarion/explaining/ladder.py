@@ -135,7 +135,7 @@ def explain(
     within(rung, evaluations)
     with plugin_errors("explainers", rung.name, "explaining"):
         answer = rung.explainer.explain(scorable, frame, evaluations=evaluations, seeds=seeds)
-    believed = _well_formed(answer, frame, rung)
+    believed = _well_formed(answer, (len(frame), scorable.n_players), rung)
     if rung.explainer.role is Role.DECOMPOSITION and believed.label is not Label.SAMPLED:
         _check_sums(believed, scorable, frame, rung.name)
     return believed
@@ -152,12 +152,11 @@ def _rung(scorable: Scorable, registries: Registries, name: str, role: Role) -> 
     return Rung(name, explainer, support)
 
 
-def _well_formed(answer: object, frame: Frame, rung: Rung) -> Attribution:
+def _well_formed(answer: object, each: tuple[int, int], rung: Rung) -> Attribution:
     """Return an explainer's answer if its arrays are finite and of the right shapes."""
     if not (isinstance(answer, Attribution) and isinstance(answer.label, Label)):
         raise _refused(rung.name, "no attribution")
-    rows, decomposes = len(frame), rung.explainer.role is Role.DECOMPOSITION
-    each = (rows, len(frame.signals))
+    rows, decomposes = each[0], rung.explainer.role is Role.DECOMPOSITION
     arrays: list[tuple[str, object, tuple[int, ...]]] = [
         ("contributions", answer.contributions, each),
         ("base values", answer.base_value, (rows,)),
