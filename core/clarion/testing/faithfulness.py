@@ -5,7 +5,6 @@ from __future__ import annotations
 import numpy as np
 
 from clarion.arrays import FloatArray
-from clarion.detectors import TreeEnsemble
 from clarion.explainers import Attribution, Label, Role
 from clarion.testing import games
 from clarion.testing.errors import ContractError, law, require
@@ -50,11 +49,8 @@ def _few(subject: Subject) -> bool:
 
 def _worth(subject: Subject, attribution: Attribution, row: int) -> FloatArray:
     """Return the worth of each set of features, in the game that the attribution names."""
-    detector = subject.scorable.capability
-    if "path" in attribution.value_function and isinstance(detector, TreeEnsemble):
-        return games.path_worth(detector.forest(), subject.frame.numeric()[row])
     one = subject.frame.take(slice(row, row + 1))
-    return games.marginal_worth(subject.scorable.score, subject.scorable.background, one)
+    return games.worth(subject.scorable, attribution.value_function, one)
 
 
 @law

@@ -1,8 +1,8 @@
 """Shapley values by enumeration: slow, plain, and true by definition.
 
-A game gives each set of features a worth. With ``d`` features there are ``2^d`` sets, numbered so
-that bit ``j`` says whether feature ``j`` is present. Shapley (1953), Contributions to the Theory of
-Games II, p. 307.
+A game gives each set of players a worth. With ``k`` players there are ``2^k`` sets, numbered so that
+bit ``j`` says whether player ``j`` is present, with all its features; unless said, each feature is a
+player. Shapley (1953), Contributions to the Theory of Games II, p. 307.
 """
 
 from __future__ import annotations
@@ -12,8 +12,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from clarion.arrays import BoolArray, FloatArray
-from clarion.detectors import Forest
+from clarion.arrays import BoolArray, FloatArray, Int64Array
+from clarion.detectors import Forest, TreeEnsemble
+from clarion.explainers import Scorable
 from clarion.frames import Frame
 from clarion.testing import data
 
@@ -21,7 +22,7 @@ MOST_FEATURES = 8
 
 
 def shapley_values(worth: FloatArray) -> FloatArray:
-    """Return each feature's Shapley value, shape ``(d,)``, from the worth of each set, ``(2^d,)``."""
+    """Return each player's Shapley value, shape ``(k,)``, from the worth of each set, ``(2^k,)``."""
     n_sets = len(worth)
     d = n_sets.bit_length() - 1
     sizes = _present(d).sum(axis=1)
@@ -33,29 +34,46 @@ def shapley_values(worth: FloatArray) -> FloatArray:
     return values
 
 
+def worth(scorable: Scorable, value_function: str, row: Frame) -> FloatArray:
+    """Return the worth of each set of players, ``(2^k,)``, in the game that ``value_function`` names.
+
+    It is the marginal game over the background, or the path-dependent one of a forest.
+    """
+    forest = scorable.capability
+    if "path" in value_function and isinstance(forest, TreeEnsemble):
+        return path_worth(forest.forest(), row.numeric()[0], scorable.players)
+    return marginal_worth(scorable.score, scorable.background, row, scorable.players)
+
+
 def marginal_worth(
-    score: Callable[[Frame], FloatArray], background: Frame, row: Frame
+    score: Callable[[Frame], FloatArray],
+    background: Frame,
+    row: Frame,
+    player_of: Int64Array | None = None,
 ) -> FloatArray:
-    """Return the mean score of the background rows with each set's cells taken from ``row``."""
-    d, m = len(row.signals), len(background)
-    present = np.repeat(_present(d), m, axis=0)
-    rows = background.take(np.tile(np.arange(m), 2**d))
+    """Return the mean score of the background rows with each set's cells taken from ``row``.
+
+    ``player_of`` is the player of each signal, shape ``(d,)``.
+    """
+    m, sets = len(background), _sets(len(row.signals), player_of)
+    present = np.repeat(sets, m, axis=0)
+    rows = background.take(np.tile(np.arange(m), len(sets)))
     numeric = np.array([s in row.of_kind(numeric=True) for s in row.signals])
     mixed = data.changed(
         rows,
         np.where(present[:, numeric], row.values, rows.values),
         np.where(present[:, ~numeric], row.codes, rows.codes),
     )
-    return np.asarray(score(mixed).reshape(2**d, m).mean(axis=1))
+    return np.asarray(score(mixed).reshape(len(sets), m).mean(axis=1))
 
 
-def path_worth(forest: Forest, row: FloatArray) -> FloatArray:
+def path_worth(forest: Forest, row: FloatArray, player_of: Int64Array | None = None) -> FloatArray:
     """Return the expected score where absent features follow the training rows down each tree.
 
     Lundberg et al. (2020), Nature Machine Intelligence 2, Algorithm 1: at a split on an absent
     feature, both branches count, each by its share of the node's cover.
     """
-    present = _present(len(row))
+    present = _sets(len(row), player_of)
     reach = np.zeros((len(forest.left), len(present)))
     reach[forest.roots] = 1.0
     level = forest.roots
@@ -73,6 +91,13 @@ def path_worth(forest: Forest, row: FloatArray) -> FloatArray:
     return np.asarray(forest.offset + forest.scale * means)
 
 
+def _sets(features: int, player_of: Int64Array | None) -> BoolArray:
+    """Return which features are present in which set of players, shape ``(2^k, d)``."""
+    if player_of is None:
+        return _present(features)
+    return _present(int(player_of.max()) + 1)[:, player_of]
+
+
 def _present(d: int) -> BoolArray:
-    """Return which features are in which set, shape ``(2^d, d)``."""
+    """Return which of ``d`` players are in which set, shape ``(2^d, d)``."""
     return np.asarray((np.arange(2**d)[:, None] >> np.arange(d)) & 1, np.bool_)
