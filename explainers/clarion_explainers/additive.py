@@ -22,6 +22,7 @@ class Additive:
 
     ``phi_j = g_j(x_j) - mean_b g_j(b_j)``: without interactions, every order of features gives a
     feature the same contribution. Lundberg & Lee (2017), NeurIPS, Corollary 1 is the linear case.
+    A player of several features gets the sum of theirs, which is its own SHAP value.
     """
 
     role: ClassVar[Role] = Role.DECOMPOSITION
@@ -48,7 +49,7 @@ class Additive:
         contributions = np.ascontiguousarray(detector.terms(frame) - absent)
         return decomposition(
             scorable.score(frame),
-            contributions,
+            scorable.by_player(contributions),
             scorable.mean_score(),
             label=Label.EXACT,
             method="additive",

@@ -59,7 +59,7 @@ class NeighbourTerms:
         )
         return decomposition(
             scorable.score(frame),
-            contributions,
+            scorable.by_player(contributions),
             base_value,
             label=Label.ADDITIVE,
             method="neighbours",

@@ -1,4 +1,4 @@
-"""Pairs of random orders in which features take the explained row's values."""
+"""Pairs of random orders in which players take the explained row's values."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from clarion.arrays import BoolArray, FloatArray, Int64Array
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Orders:
-    """A pair is an order of the features and its reverse, both from one background row.
+    """A pair is an order of the players and its reverse, both from one background row.
 
     Attributes
     ----------
     rank
-        Shape ``(pairs, d)``: each feature's place in the order, from 0.
+        Shape ``(pairs, k)``: each player's place in the order, from 0.
     visited
         Background rows that pairs start from, each once, in the order of their first visit.
     start
@@ -30,36 +30,36 @@ class Orders:
     start: Int64Array
 
     @classmethod
-    def draw(cls, pairs: int, d: int, rows: int, seed: np.uint64) -> Self:
-        """Draw ``pairs`` (at least 8) orders of ``d`` features, and background rows without repeats.
+    def draw(cls, pairs: int, players: int, rows: int, seed: np.uint64) -> Self:
+        """Draw ``pairs`` (at least 8) orders of ``players``, and background rows without repeats.
 
         An eighth of the pairs, or more where there are fewer rows, visit a row again: they tell
         what the orders leave to chance from what the rows do.
         """
         rng = np.random.default_rng(int(seed))
         visited = rng.permutation(rows)[: pairs - max(4, pairs // 8)]
-        rank = rng.permuted(np.tile(np.arange(d), (pairs, 1)), axis=1)
+        rank = rng.permuted(np.tile(np.arange(players), (pairs, 1)), axis=1)
         return cls(rank, visited, np.arange(pairs) % len(visited))
 
     def __len__(self) -> int:
-        """Steps between start and end, over all walks: ``2 pairs (d - 1)``."""
+        """Steps between start and end, over all walks: ``2 pairs (k - 1)``."""
         return 2 * len(self.rank) * (int(self.rank.shape[1]) - 1)
 
     def steps(self, part: slice) -> tuple[Int64Array, BoolArray]:
-        """Return, of each step in ``part``, its background row and which features are present.
+        """Return, of each step in ``part``, its background row and which players are present.
 
-        Shapes ``(k,)`` and ``(k, d)``; a pair's order comes before its reverse.
+        Shapes ``(steps,)`` and ``(steps, k)``; a pair's order comes before its reverse.
         """
-        d = self.rank.shape[1]
-        pair, place = np.divmod(np.arange(len(self))[part], 2 * (d - 1))
-        backward, size = np.divmod(place, d - 1)
-        rank = np.where(backward[:, None] == 1, d - 1 - self.rank[pair], self.rank[pair])
+        last = self.rank.shape[1] - 1
+        pair, place = np.divmod(np.arange(len(self))[part], 2 * last)
+        backward, size = np.divmod(place, last)
+        rank = np.where(backward[:, None] == 1, last - self.rank[pair], self.rank[pair])
         return self.visited[self.start[pair]], rank <= size[:, None]
 
     def contributions(self, walks: FloatArray) -> FloatArray:
-        """Return each pair's mean contributions ``(pairs, d)`` from the scores along its walks.
+        """Return each pair's mean contributions ``(pairs, k)`` from the scores along its walks.
 
-        ``walks`` has the shape ``(pairs, 2, d + 1)``, from the background's score to the row's.
+        ``walks`` has the shape ``(pairs, 2, k + 1)``, from the background's score to the row's.
         """
         gains: NDArray[np.float64] = np.diff(walks, axis=2)
         forward = np.take_along_axis(gains[:, 0], self.rank, axis=1)

@@ -26,8 +26,8 @@ _CELLS = 1 << 20
 class PermutationShap:
     """Estimated SHAP values of any score, with standard errors.
 
-    Each pair is a random order of the features and its reverse, walked from one background row to
-    the explained one: Castro, Gómez & Tejada (2009), Computers & OR 36(5); paired as in Mitchell et
+    Each pair is a random order of the players and its reverse, walked from one background row to
+    the explained one, all features of a player at a step: Castro, Gómez & Tejada (2009), Computers & OR 36(5); paired as in Mitchell et
     al. (2022), JMLR 23(43). A pair's contributions sum to ``f(x) - f(b)``, whose mean over the
     background is known; that corrects them, so that they sum to ``f(x) - mean_b f(b)``. This, and
     the standard errors, are explained in `clarion_explainers.control_variate`.
@@ -40,7 +40,7 @@ class PermutationShap:
     )
 
     def supports(self, scorable: Scorable) -> Support | None:
-        """Return sampled, for every score: ``2 (d - 1)`` evaluations a pair."""
+        """Return sampled, for every score: ``2 (k - 1)`` evaluations a pair, of ``k`` players."""
         return Support(Label.SAMPLED, self.pairs * _pair_cost(scorable))
 
     def explain(
@@ -57,10 +57,10 @@ class PermutationShap:
         pairs = self._affordable(scorable, evaluations)
         scores, mean = scorable.score(frame), scorable.mean_score()
         hybrids = Hybrids.of(frame, scorable.background)
-        contributions = np.zeros((len(frame), len(frame.signals)))
+        contributions = np.zeros((len(frame), scorable.n_players))
         errors = np.zeros_like(contributions)
         for row, seed in enumerate(seeds):
-            orders = Orders.draw(pairs, len(frame.signals), len(scorable.background), seed)
+            orders = Orders.draw(pairs, scorable.n_players, len(scorable.background), seed)
             drawn = _drawn(scorable, hybrids, orders, row, scores[row])
             contributions[row], errors[row] = corrected(
                 drawn, orders.start, len(scorable.background), scores[row] - mean
@@ -86,22 +86,23 @@ class PermutationShap:
 
 
 def _pair_cost(scorable: Scorable) -> int:
-    return 2 * (len(scorable.background.signals) - 1)
+    return 2 * (scorable.n_players - 1)
 
 
 def _drawn(
     scorable: Scorable, hybrids: Hybrids, orders: Orders, row: int, score: np.float64
 ) -> FloatArray:
-    """Return each pair's mean contributions to one row's score, shape ``(pairs, d)``."""
-    pairs, d = orders.rank.shape
-    walks = np.empty((pairs, 2, d + 1))
+    """Return each pair's mean contributions to one row's score, shape ``(pairs, k)``."""
+    pairs, k = orders.rank.shape
+    walks = np.empty((pairs, 2, k + 1))
     walks[:, :, 0] = scorable.background_scores()[orders.visited[orders.start], None]
-    walks[:, :, d] = score
-    step = max(1, _CELLS // d)
-    parts = [
-        scorable.score(hybrids.rows(row, *orders.steps(slice(start, start + step))))
-        for start in range(0, len(orders), step)
-    ]
+    walks[:, :, k] = score
+    player_of = scorable.player_of
+    step = max(1, _CELLS // len(player_of))
+    parts = []
+    for start in range(0, len(orders), step):
+        background, present = orders.steps(slice(start, start + step))
+        parts.append(scorable.score(hybrids.rows(row, background, present[:, player_of])))
     if parts:
-        walks[:, :, 1:d] = np.concatenate(parts).reshape(pairs, 2, d - 1)
+        walks[:, :, 1:k] = np.concatenate(parts).reshape(pairs, 2, k - 1)
     return orders.contributions(walks)

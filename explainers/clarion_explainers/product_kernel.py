@@ -14,7 +14,12 @@ from clarion.arrays import FloatArray
 from clarion.detectors import KernelSum, ProductKernel
 from clarion.explainers import Attribution, Label, Role, Scorable, Support
 from clarion.frames import Frame
-from clarion.kernels.product_shap import add_product_shap, gaussian_factors, quadrature
+from clarion.kernels.product_shap import (
+    add_product_shap,
+    gaussian_factors,
+    grouped_factors,
+    quadrature,
+)
 from clarion.parameters import parameter
 from clarion_explainers.decomposition import MARGINAL, decomposition
 from clarion_explainers.refusal import unsupported
@@ -29,7 +34,7 @@ class ProductKernelShap:
 
     Nothing is scored, but a row costs about 0.8 ns x background rows x kernels x d x nodes (half
     of d: 9 features, 200 kernels and 128 background rows take a millisecond). The equation is in
-    `clarion.kernels.product_shap`.
+    `clarion.kernels.product_shap`; a player of several features has the product of their factors.
     """
 
     role: ClassVar[Role] = Role.DECOMPOSITION
@@ -82,12 +87,12 @@ def _value_function(used: int, rows: int) -> str:
 def _shap_values(
     scorable: Scorable, kernels: KernelSum, points: FloatArray, absent: FloatArray
 ) -> FloatArray:
-    """Return the mean over ``absent`` of the SHAP values against each of its rows, ``(n, d)``."""
+    """Return the mean over ``absent`` of the SHAP values against each of its rows, ``(n, k)``."""
     n, d = points.shape
-    nodes, node_weights = quadrature(d)
-    out = np.zeros((n, d))
+    nodes, node_weights = quadrature(scorable.n_players)
+    out = np.zeros((n, scorable.n_players))
     for rows in _parts(n, d * len(kernels.points)):
-        present = gaussian_factors(points[rows], kernels.points, kernels.gamma)
+        present = _player_factors(scorable, kernels, points[rows])
         for factors in _factors(scorable, kernels, absent):
             add_product_shap(present, factors, kernels.weights, nodes, node_weights, out[rows])
     return out / len(absent)
@@ -98,10 +103,17 @@ def _factors(scorable: Scorable, kernels: KernelSum, absent: FloatArray) -> Iter
     parts = list(_parts(len(absent), absent.shape[1] * len(kernels.points)))
     if len(parts) == 1:
         key = f"product_kernel.factors.{len(absent)}"
-        yield scorable.once(key, lambda: gaussian_factors(absent, kernels.points, kernels.gamma))
+        yield scorable.once(key, lambda: _player_factors(scorable, kernels, absent))
         return
     for rows in parts:
-        yield gaussian_factors(absent[rows], kernels.points, kernels.gamma)
+        yield _player_factors(scorable, kernels, absent[rows])
+
+
+def _player_factors(scorable: Scorable, kernels: KernelSum, points: FloatArray) -> FloatArray:
+    factors = gaussian_factors(points, kernels.points, kernels.gamma)
+    if scorable.players is None:
+        return factors
+    return grouped_factors(factors, scorable.player_of, scorable.n_players)
 
 
 def _parts(rows: int, cells: int) -> Iterator[slice]:

@@ -22,7 +22,9 @@ class QuadraticShap:
     """Exact SHAP values of a quadratic form of per-feature coordinates, in O(d²) a row.
 
     Only mean and covariance of the background matter, so its size costs nothing a row; the
-    equation is in `clarion.kernels.quadratic_shap`.
+    equation is in `clarion.kernels.quadratic_shap`. The game has pairwise interactions at most, and
+    those within a player of several features are shared between its own: so the sum of theirs is
+    the player's SHAP value.
     """
 
     role: ClassVar[Role] = Role.DECOMPOSITION
@@ -56,7 +58,7 @@ class QuadraticShap:
         )
         return decomposition(
             scorable.score(frame),
-            contributions,
+            scorable.by_player(contributions),
             scorable.mean_score(),
             label=Label.EXACT,
             method="quadratic",

@@ -33,7 +33,8 @@ class RescaledSum:
     Member i contributes ``phi_ij (L_i(s_i) - L_i(e_i)) / (s_i - e_i)``, with its score s, base value
     e and link L: the Rescale rule of DeepLIFT (Shrikumar et al. 2017, ICML, eq. 9). The shares of
     features within a member are kept; the sum is the ensemble's score, but its Shapley values
-    are others: hence `additive`. The base value is the sum of the linked base values.
+    are others: hence `additive`. The base value is the sum of the linked base values. Players of
+    several features get the sum of theirs.
     """
 
     role: ClassVar[Role] = Role.DECOMPOSITION
@@ -71,7 +72,7 @@ class RescaledSum:
             base_value += base
         return decomposition(
             scorable.score(frame),
-            contributions,
+            scorable.by_player(contributions),
             base_value,
             label=Label.ADDITIVE,
             method="rescaled_sum",

@@ -15,7 +15,7 @@ import math
 
 import numpy as np
 
-from clarion.arrays import FloatArray
+from clarion.arrays import FloatArray, Int64Array
 from clarion.kernels.compiled import kernel
 
 _LANES = 32
@@ -58,6 +58,27 @@ def gaussian_factors(rows: FloatArray, points: FloatArray, gamma: FloatArray) ->
 
 
 @kernel
+def grouped_factors(factors: FloatArray, players: Int64Array, n_players: int) -> FloatArray:
+    """Return the products of each player's factors, ``(n, blocks, n_players, lanes)``.
+
+    Parameters
+    ----------
+    factors
+        What `gaussian_factors` returned.
+    players
+        Player of each feature, shape ``(d,)``.
+    """
+    n, blocks, d, lanes = factors.shape
+    out = np.ones((n, blocks, n_players, lanes))
+    for r in range(n):
+        for block in range(blocks):
+            for j in range(d):
+                for lane in range(lanes):
+                    out[r, block, players[j], lane] *= factors[r, block, j, lane]
+    return out
+
+
+@kernel
 def add_product_shap(
     present: FloatArray,
     absent: FloatArray,
@@ -71,7 +92,7 @@ def add_product_shap(
     Parameters
     ----------
     present, absent
-        `gaussian_factors` of the explained and of the background rows.
+        `gaussian_factors`, or `grouped_factors`, of the explained and of the background rows.
     weights
         The kernels' weights, shape ``(n_points,)``.
     nodes, node_weights
