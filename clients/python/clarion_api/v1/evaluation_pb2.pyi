@@ -39,6 +39,7 @@ class EvaluationReport(_message.Message):
     LATENCY_FIELD_NUMBER: _builtins.int
     CURVE_FIELD_NUMBER: _builtins.int
     TRACE_FIELD_NUMBER: _builtins.int
+    EXPLANATIONS_FIELD_NUMBER: _builtins.int
     model_version: _builtins.str
     """The version judged, `models/{model}/versions/{version}`."""
     model_digest: _builtins.str
@@ -83,6 +84,10 @@ class EvaluationReport(_message.Message):
     def trace(self) -> Global___ScoreTrace:
         """The model's score along the rows."""
 
+    @_builtins.property
+    def explanations(self) -> Global___ExplanationReport:
+        """How far the explanations can be trusted; unset unless asked for."""
+
     def __init__(
         self,
         *,
@@ -101,10 +106,11 @@ class EvaluationReport(_message.Message):
         latency: Global___BatchLatency | None = ...,
         curve: Global___RankingCurve | None = ...,
         trace: Global___ScoreTrace | None = ...,
+        explanations: Global___ExplanationReport | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["curve", b"curve", "latency", b"latency", "trace", b"trace"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["curve", b"curve", "explanations", b"explanations", "latency", b"latency", "trace", b"trace"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["anomalous_row_count", b"anomalous_row_count", "baseline_row_count", b"baseline_row_count", "calibration_id", b"calibration_id", "curve", b"curve", "false_alarm_rate", b"false_alarm_rate", "figures", b"figures", "identifying_signals", b"identifying_signals", "latency", b"latency", "model_digest", b"model_digest", "model_version", b"model_version", "ordered", b"ordered", "row_count", b"row_count", "threshold", b"threshold", "trace", b"trace", "unscored_row_count", b"unscored_row_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["anomalous_row_count", b"anomalous_row_count", "baseline_row_count", b"baseline_row_count", "calibration_id", b"calibration_id", "curve", b"curve", "explanations", b"explanations", "false_alarm_rate", b"false_alarm_rate", "figures", b"figures", "identifying_signals", b"identifying_signals", "latency", b"latency", "model_digest", b"model_digest", "model_version", b"model_version", "ordered", b"ordered", "row_count", b"row_count", "threshold", b"threshold", "trace", b"trace", "unscored_row_count", b"unscored_row_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -473,3 +479,361 @@ class ScoreTrace(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ScoreTrace: _TypeAlias = ScoreTrace  # noqa: Y015
+
+@_typing.final
+class ExplanationReport(_message.Message):
+    """How far a model's explanations can be trusted. A figure that is not defined is unset."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    METHOD_FIELD_NUMBER: _builtins.int
+    LABEL_FIELD_NUMBER: _builtins.int
+    VALUE_FUNCTION_FIELD_NUMBER: _builtins.int
+    ROW_COUNT_FIELD_NUMBER: _builtins.int
+    ADDITIVITY_ERROR_FIELD_NUMBER: _builtins.int
+    ENUMERATION_ERROR_FIELD_NUMBER: _builtins.int
+    REMOVALS_FIELD_NUMBER: _builtins.int
+    CLEARED_SHARE_FIELD_NUMBER: _builtins.int
+    COUNTERFACTUAL_MEDIAN_SIZE_FIELD_NUMBER: _builtins.int
+    COUNTERFACTUAL_MEAN_SIZE_FIELD_NUMBER: _builtins.int
+    COUNTERFACTUAL_VALIDITY_FIELD_NUMBER: _builtins.int
+    STABILITY_SLOPE_FIELD_NUMBER: _builtins.int
+    STABILITY_RANK_CORRELATION_FIELD_NUMBER: _builtins.int
+    RANDOMISED_RANK_CORRELATION_FIELD_NUMBER: _builtins.int
+    DUMMY_SHARE_FIELD_NUMBER: _builtins.int
+    EFFECTIVE_SIGNAL_COUNT_FIELD_NUMBER: _builtins.int
+    P50_SECONDS_FIELD_NUMBER: _builtins.int
+    P99_SECONDS_FIELD_NUMBER: _builtins.int
+    LOCATED_FIELD_NUMBER: _builtins.int
+    INJECTED_FIELD_NUMBER: _builtins.int
+    NOTES_FIELD_NUMBER: _builtins.int
+    method: _builtins.str
+    """Name of the explainer judged."""
+    label: _builtins.str
+    """Its label: `exact`, `additive` or `sampled`."""
+    value_function: _builtins.str
+    """What "absent" means in its contributions."""
+    row_count: _builtins.int
+    """Alarms that were explained and judged; where there are none, the highest scores."""
+    additivity_error: _builtins.float
+    """Largest |base + sum - score| / max(1, |score|, sum |contribution|)."""
+    enumeration_error: _builtins.float
+    """Largest error to the Shapley values by enumeration, scaled likewise; unset with more than ten
+    players.
+    """
+    cleared_share: _builtins.float
+    """Share of the alarms judged for which a clearing set of signals was found, in [0, 1]."""
+    counterfactual_median_size: _builtins.float
+    """Median signals in such a set."""
+    counterfactual_mean_size: _builtins.float
+    """Mean signals in such a set."""
+    counterfactual_validity: _builtins.float
+    """Share of such sets whose re-scored row is below the threshold, in [0, 1]."""
+    stability_slope: _builtins.float
+    """|change of contributions| / |contributions| for a step of one standard deviation, from steps of a
+    hundredth: median over rows of the largest.
+    """
+    stability_rank_correlation: _builtins.float
+    """Spearman's correlation of contributions before and after such a step, in [-1, 1]: the median."""
+    randomised_rank_correlation: _builtins.float
+    """Spearman's correlation of |contributions| under the model and under one fitted on noise, in
+    [-1, 1]: near 1 means that explanations do not look at the model.
+    """
+    dummy_share: _builtins.float
+    """Largest share of |contributions| that a signal gets which never moves, in [0, 1]: 0 is right."""
+    effective_signal_count: _builtins.float
+    """exp of the entropy of the shares of |contribution|, at least 1: the median."""
+    p50_seconds: _builtins.float
+    """Median seconds to explain one row alone, its contributions only."""
+    p99_seconds: _builtins.float
+    """99th percentile of these seconds."""
+    @_builtins.property
+    def removals(self) -> _containers.RepeatedCompositeFieldContainer[Global___RemovalFigures]:
+        """What removing signals does, in four orders: `contributions`, `signal_ranking`, `zscore`,
+        `random`.
+        """
+
+    @_builtins.property
+    def located(self) -> _containers.RepeatedCompositeFieldContainer[Global___LocatedFigures]:
+        """Rankings of signals against the signals blamed: `signal_ranking`, `zscore`, `random`; empty
+        without blames.
+        """
+
+    @_builtins.property
+    def injected(self) -> _containers.RepeatedCompositeFieldContainer[Global___InjectedFigures]:
+        """Rankings of signals in anomalies that were injected into normal rows, kind by kind."""
+
+    @_builtins.property
+    def notes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Why figures are missing."""
+
+    def __init__(
+        self,
+        *,
+        method: _builtins.str = ...,
+        label: _builtins.str = ...,
+        value_function: _builtins.str = ...,
+        row_count: _builtins.int = ...,
+        additivity_error: _builtins.float = ...,
+        enumeration_error: _builtins.float | None = ...,
+        removals: _abc.Iterable[Global___RemovalFigures] | None = ...,
+        cleared_share: _builtins.float | None = ...,
+        counterfactual_median_size: _builtins.float | None = ...,
+        counterfactual_mean_size: _builtins.float | None = ...,
+        counterfactual_validity: _builtins.float | None = ...,
+        stability_slope: _builtins.float | None = ...,
+        stability_rank_correlation: _builtins.float | None = ...,
+        randomised_rank_correlation: _builtins.float | None = ...,
+        dummy_share: _builtins.float | None = ...,
+        effective_signal_count: _builtins.float | None = ...,
+        p50_seconds: _builtins.float = ...,
+        p99_seconds: _builtins.float = ...,
+        located: _abc.Iterable[Global___LocatedFigures] | None = ...,
+        injected: _abc.Iterable[Global___InjectedFigures] | None = ...,
+        notes: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_cleared_share", b"_cleared_share", "_counterfactual_mean_size", b"_counterfactual_mean_size", "_counterfactual_median_size", b"_counterfactual_median_size", "_counterfactual_validity", b"_counterfactual_validity", "_dummy_share", b"_dummy_share", "_effective_signal_count", b"_effective_signal_count", "_enumeration_error", b"_enumeration_error", "_randomised_rank_correlation", b"_randomised_rank_correlation", "_stability_rank_correlation", b"_stability_rank_correlation", "_stability_slope", b"_stability_slope", "cleared_share", b"cleared_share", "counterfactual_mean_size", b"counterfactual_mean_size", "counterfactual_median_size", b"counterfactual_median_size", "counterfactual_validity", b"counterfactual_validity", "dummy_share", b"dummy_share", "effective_signal_count", b"effective_signal_count", "enumeration_error", b"enumeration_error", "randomised_rank_correlation", b"randomised_rank_correlation", "stability_rank_correlation", b"stability_rank_correlation", "stability_slope", b"stability_slope"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_cleared_share", b"_cleared_share", "_counterfactual_mean_size", b"_counterfactual_mean_size", "_counterfactual_median_size", b"_counterfactual_median_size", "_counterfactual_validity", b"_counterfactual_validity", "_dummy_share", b"_dummy_share", "_effective_signal_count", b"_effective_signal_count", "_enumeration_error", b"_enumeration_error", "_randomised_rank_correlation", b"_randomised_rank_correlation", "_stability_rank_correlation", b"_stability_rank_correlation", "_stability_slope", b"_stability_slope", "additivity_error", b"additivity_error", "cleared_share", b"cleared_share", "counterfactual_mean_size", b"counterfactual_mean_size", "counterfactual_median_size", b"counterfactual_median_size", "counterfactual_validity", b"counterfactual_validity", "dummy_share", b"dummy_share", "effective_signal_count", b"effective_signal_count", "enumeration_error", b"enumeration_error", "injected", b"injected", "label", b"label", "located", b"located", "method", b"method", "notes", b"notes", "p50_seconds", b"p50_seconds", "p99_seconds", b"p99_seconds", "randomised_rank_correlation", b"randomised_rank_correlation", "removals", b"removals", "row_count", b"row_count", "stability_rank_correlation", b"stability_rank_correlation", "stability_slope", b"stability_slope", "value_function", b"value_function"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__cleared_share: _TypeAlias = _typing.Literal["cleared_share"]  # noqa: Y015
+    _WhichOneofArgType__cleared_share: _TypeAlias = _typing.Literal["_cleared_share", b"_cleared_share"]  # noqa: Y015
+    _WhichOneofReturnType__counterfactual_mean_size: _TypeAlias = _typing.Literal["counterfactual_mean_size"]  # noqa: Y015
+    _WhichOneofArgType__counterfactual_mean_size: _TypeAlias = _typing.Literal["_counterfactual_mean_size", b"_counterfactual_mean_size"]  # noqa: Y015
+    _WhichOneofReturnType__counterfactual_median_size: _TypeAlias = _typing.Literal["counterfactual_median_size"]  # noqa: Y015
+    _WhichOneofArgType__counterfactual_median_size: _TypeAlias = _typing.Literal["_counterfactual_median_size", b"_counterfactual_median_size"]  # noqa: Y015
+    _WhichOneofReturnType__counterfactual_validity: _TypeAlias = _typing.Literal["counterfactual_validity"]  # noqa: Y015
+    _WhichOneofArgType__counterfactual_validity: _TypeAlias = _typing.Literal["_counterfactual_validity", b"_counterfactual_validity"]  # noqa: Y015
+    _WhichOneofReturnType__dummy_share: _TypeAlias = _typing.Literal["dummy_share"]  # noqa: Y015
+    _WhichOneofArgType__dummy_share: _TypeAlias = _typing.Literal["_dummy_share", b"_dummy_share"]  # noqa: Y015
+    _WhichOneofReturnType__effective_signal_count: _TypeAlias = _typing.Literal["effective_signal_count"]  # noqa: Y015
+    _WhichOneofArgType__effective_signal_count: _TypeAlias = _typing.Literal["_effective_signal_count", b"_effective_signal_count"]  # noqa: Y015
+    _WhichOneofReturnType__enumeration_error: _TypeAlias = _typing.Literal["enumeration_error"]  # noqa: Y015
+    _WhichOneofArgType__enumeration_error: _TypeAlias = _typing.Literal["_enumeration_error", b"_enumeration_error"]  # noqa: Y015
+    _WhichOneofReturnType__randomised_rank_correlation: _TypeAlias = _typing.Literal["randomised_rank_correlation"]  # noqa: Y015
+    _WhichOneofArgType__randomised_rank_correlation: _TypeAlias = _typing.Literal["_randomised_rank_correlation", b"_randomised_rank_correlation"]  # noqa: Y015
+    _WhichOneofReturnType__stability_rank_correlation: _TypeAlias = _typing.Literal["stability_rank_correlation"]  # noqa: Y015
+    _WhichOneofArgType__stability_rank_correlation: _TypeAlias = _typing.Literal["_stability_rank_correlation", b"_stability_rank_correlation"]  # noqa: Y015
+    _WhichOneofReturnType__stability_slope: _TypeAlias = _typing.Literal["stability_slope"]  # noqa: Y015
+    _WhichOneofArgType__stability_slope: _TypeAlias = _typing.Literal["_stability_slope", b"_stability_slope"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__cleared_share) -> _WhichOneofReturnType__cleared_share | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__counterfactual_mean_size) -> _WhichOneofReturnType__counterfactual_mean_size | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__counterfactual_median_size) -> _WhichOneofReturnType__counterfactual_median_size | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__counterfactual_validity) -> _WhichOneofReturnType__counterfactual_validity | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__dummy_share) -> _WhichOneofReturnType__dummy_share | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__effective_signal_count) -> _WhichOneofReturnType__effective_signal_count | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__enumeration_error) -> _WhichOneofReturnType__enumeration_error | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__randomised_rank_correlation) -> _WhichOneofReturnType__randomised_rank_correlation | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__stability_rank_correlation) -> _WhichOneofReturnType__stability_rank_correlation | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__stability_slope) -> _WhichOneofReturnType__stability_slope | None: ...
+
+Global___ExplanationReport: _TypeAlias = ExplanationReport  # noqa: Y015
+
+@_typing.final
+class RemovalFigures(_message.Message):
+    """What removing signals in one order does to the score, from its own value (1) to that of a wholly
+    normal row (0). What is removed takes its mean given what is left.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ORDER_FIELD_NUMBER: _builtins.int
+    DELETION_AUC_FIELD_NUMBER: _builtins.int
+    INSERTION_AUC_FIELD_NUMBER: _builtins.int
+    order: _builtins.str
+    """Name of the order."""
+    deletion_auc: _builtins.float
+    """Area under the score as the first signals of the order are removed, in [0, 1]: lower is better."""
+    insertion_auc: _builtins.float
+    """Area under the score as they are put back into a normal row, in [0, 1]: higher is better."""
+    def __init__(
+        self,
+        *,
+        order: _builtins.str = ...,
+        deletion_auc: _builtins.float | None = ...,
+        insertion_auc: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_deletion_auc", b"_deletion_auc", "_insertion_auc", b"_insertion_auc", "deletion_auc", b"deletion_auc", "insertion_auc", b"insertion_auc"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_deletion_auc", b"_deletion_auc", "_insertion_auc", b"_insertion_auc", "deletion_auc", b"deletion_auc", "insertion_auc", b"insertion_auc", "order", b"order"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__deletion_auc: _TypeAlias = _typing.Literal["deletion_auc"]  # noqa: Y015
+    _WhichOneofArgType__deletion_auc: _TypeAlias = _typing.Literal["_deletion_auc", b"_deletion_auc"]  # noqa: Y015
+    _WhichOneofReturnType__insertion_auc: _TypeAlias = _typing.Literal["insertion_auc"]  # noqa: Y015
+    _WhichOneofArgType__insertion_auc: _TypeAlias = _typing.Literal["_insertion_auc", b"_insertion_auc"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__deletion_auc) -> _WhichOneofReturnType__deletion_auc | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__insertion_auc) -> _WhichOneofReturnType__insertion_auc | None: ...
+
+Global___RemovalFigures: _TypeAlias = RemovalFigures  # noqa: Y015
+
+@_typing.final
+class RankingHits(_message.Message):
+    """How well a ranking of signals finds the sick ones; shares in [0, 1], means over segments or rows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HIT_RATE_100_FIELD_NUMBER: _builtins.int
+    HIT_RATE_150_FIELD_NUMBER: _builtins.int
+    NDCG_FIELD_NUMBER: _builtins.int
+    TOP_1_FIELD_NUMBER: _builtins.int
+    TOP_3_FIELD_NUMBER: _builtins.int
+    hit_rate_100: _builtins.float
+    """Share of the sick signals among as many first ones."""
+    hit_rate_150: _builtins.float
+    """Share of the sick signals among one and a half times as many first ones."""
+    ndcg: _builtins.float
+    """Normalised discounted cumulative gain of as many first ones."""
+    top_1: _builtins.float
+    """Share of rankings whose first signal is a sick one."""
+    top_3: _builtins.float
+    """Share of rankings with a sick one among the first three."""
+    def __init__(
+        self,
+        *,
+        hit_rate_100: _builtins.float | None = ...,
+        hit_rate_150: _builtins.float | None = ...,
+        ndcg: _builtins.float | None = ...,
+        top_1: _builtins.float | None = ...,
+        top_3: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_hit_rate_100", b"_hit_rate_100", "_hit_rate_150", b"_hit_rate_150", "_ndcg", b"_ndcg", "_top_1", b"_top_1", "_top_3", b"_top_3", "hit_rate_100", b"hit_rate_100", "hit_rate_150", b"hit_rate_150", "ndcg", b"ndcg", "top_1", b"top_1", "top_3", b"top_3"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_hit_rate_100", b"_hit_rate_100", "_hit_rate_150", b"_hit_rate_150", "_ndcg", b"_ndcg", "_top_1", b"_top_1", "_top_3", b"_top_3", "hit_rate_100", b"hit_rate_100", "hit_rate_150", b"hit_rate_150", "ndcg", b"ndcg", "top_1", b"top_1", "top_3", b"top_3"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__hit_rate_100: _TypeAlias = _typing.Literal["hit_rate_100"]  # noqa: Y015
+    _WhichOneofArgType__hit_rate_100: _TypeAlias = _typing.Literal["_hit_rate_100", b"_hit_rate_100"]  # noqa: Y015
+    _WhichOneofReturnType__hit_rate_150: _TypeAlias = _typing.Literal["hit_rate_150"]  # noqa: Y015
+    _WhichOneofArgType__hit_rate_150: _TypeAlias = _typing.Literal["_hit_rate_150", b"_hit_rate_150"]  # noqa: Y015
+    _WhichOneofReturnType__ndcg: _TypeAlias = _typing.Literal["ndcg"]  # noqa: Y015
+    _WhichOneofArgType__ndcg: _TypeAlias = _typing.Literal["_ndcg", b"_ndcg"]  # noqa: Y015
+    _WhichOneofReturnType__top_1: _TypeAlias = _typing.Literal["top_1"]  # noqa: Y015
+    _WhichOneofArgType__top_1: _TypeAlias = _typing.Literal["_top_1", b"_top_1"]  # noqa: Y015
+    _WhichOneofReturnType__top_3: _TypeAlias = _typing.Literal["top_3"]  # noqa: Y015
+    _WhichOneofArgType__top_3: _TypeAlias = _typing.Literal["_top_3", b"_top_3"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__hit_rate_100) -> _WhichOneofReturnType__hit_rate_100 | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__hit_rate_150) -> _WhichOneofReturnType__hit_rate_150 | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__ndcg) -> _WhichOneofReturnType__ndcg | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__top_1) -> _WhichOneofReturnType__top_1 | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__top_3) -> _WhichOneofReturnType__top_3 | None: ...
+
+Global___RankingHits: _TypeAlias = RankingHits  # noqa: Y015
+
+@_typing.final
+class LocatedFigures(_message.Message):
+    """What one ranking is worth where sick signals are known."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RANKING_FIELD_NUMBER: _builtins.int
+    SEGMENT_COUNT_FIELD_NUMBER: _builtins.int
+    ROW_COUNT_FIELD_NUMBER: _builtins.int
+    BY_SEGMENT_FIELD_NUMBER: _builtins.int
+    BY_ROW_FIELD_NUMBER: _builtins.int
+    ranking: _builtins.str
+    """Name of the ranking."""
+    segment_count: _builtins.int
+    """Segments judged."""
+    row_count: _builtins.int
+    """Rows explained in them, at most 2000, spread evenly."""
+    @_builtins.property
+    def by_segment(self) -> Global___RankingHits:
+        """By segment: a signal's largest value in it counts."""
+
+    @_builtins.property
+    def by_row(self) -> Global___RankingHits:
+        """By row."""
+
+    def __init__(
+        self,
+        *,
+        ranking: _builtins.str = ...,
+        segment_count: _builtins.int = ...,
+        row_count: _builtins.int = ...,
+        by_segment: Global___RankingHits | None = ...,
+        by_row: Global___RankingHits | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["by_row", b"by_row", "by_segment", b"by_segment"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by_row", b"by_row", "by_segment", b"by_segment", "ranking", b"ranking", "row_count", b"row_count", "segment_count", b"segment_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LocatedFigures: _TypeAlias = LocatedFigures  # noqa: Y015
+
+@_typing.final
+class InjectedFigures(_message.Message):
+    """What became of one kind of injected anomaly, over all amplitudes and numbers of signals."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    SEGMENT_COUNT_FIELD_NUMBER: _builtins.int
+    HITS_FIELD_NUMBER: _builtins.int
+    RANDOM_HITS_FIELD_NUMBER: _builtins.int
+    NOTICED_SHARE_FIELD_NUMBER: _builtins.int
+    ONSET_ERROR_ROWS_FIELD_NUMBER: _builtins.int
+    FALSE_CULPRIT_SHARE_FIELD_NUMBER: _builtins.int
+    kind: _builtins.str
+    """Name of the kind, such as `level`."""
+    segment_count: _builtins.int
+    """Segments injected."""
+    noticed_share: _builtins.float
+    """Share of the segments that raised an alarm, in [0, 1]."""
+    onset_error_rows: _builtins.float
+    """Median rows from the true start to the first alarm, over the segments noticed."""
+    false_culprit_share: _builtins.float
+    """Share of the culprits named in alarms there that had nothing done to them, in [0, 1]."""
+    @_builtins.property
+    def hits(self) -> Global___RankingHits:
+        """Of the signal ranking, by segment."""
+
+    @_builtins.property
+    def random_hits(self) -> Global___RankingHits:
+        """Of a random ranking."""
+
+    def __init__(
+        self,
+        *,
+        kind: _builtins.str = ...,
+        segment_count: _builtins.int = ...,
+        hits: Global___RankingHits | None = ...,
+        random_hits: Global___RankingHits | None = ...,
+        noticed_share: _builtins.float | None = ...,
+        onset_error_rows: _builtins.float | None = ...,
+        false_culprit_share: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_false_culprit_share", b"_false_culprit_share", "_noticed_share", b"_noticed_share", "_onset_error_rows", b"_onset_error_rows", "false_culprit_share", b"false_culprit_share", "hits", b"hits", "noticed_share", b"noticed_share", "onset_error_rows", b"onset_error_rows", "random_hits", b"random_hits"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_false_culprit_share", b"_false_culprit_share", "_noticed_share", b"_noticed_share", "_onset_error_rows", b"_onset_error_rows", "false_culprit_share", b"false_culprit_share", "hits", b"hits", "kind", b"kind", "noticed_share", b"noticed_share", "onset_error_rows", b"onset_error_rows", "random_hits", b"random_hits", "segment_count", b"segment_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__false_culprit_share: _TypeAlias = _typing.Literal["false_culprit_share"]  # noqa: Y015
+    _WhichOneofArgType__false_culprit_share: _TypeAlias = _typing.Literal["_false_culprit_share", b"_false_culprit_share"]  # noqa: Y015
+    _WhichOneofReturnType__noticed_share: _TypeAlias = _typing.Literal["noticed_share"]  # noqa: Y015
+    _WhichOneofArgType__noticed_share: _TypeAlias = _typing.Literal["_noticed_share", b"_noticed_share"]  # noqa: Y015
+    _WhichOneofReturnType__onset_error_rows: _TypeAlias = _typing.Literal["onset_error_rows"]  # noqa: Y015
+    _WhichOneofArgType__onset_error_rows: _TypeAlias = _typing.Literal["_onset_error_rows", b"_onset_error_rows"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__false_culprit_share) -> _WhichOneofReturnType__false_culprit_share | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__noticed_share) -> _WhichOneofReturnType__noticed_share | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__onset_error_rows) -> _WhichOneofReturnType__onset_error_rows | None: ...
+
+Global___InjectedFigures: _TypeAlias = InjectedFigures  # noqa: Y015

@@ -470,6 +470,9 @@ class EvaluateModelRequest(_message.Message):
     ORDERED_FIELD_NUMBER: _builtins.int
     FALSE_ALARM_RATE_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    EXPLANATIONS_FIELD_NUMBER: _builtins.int
+    EXPLAINER_FIELD_NUMBER: _builtins.int
+    BLAMES_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Required. Resource name of the model or of one version, `models/{model}[/versions/{version}]`;
     a model means its newest version.
@@ -484,6 +487,10 @@ class EvaluateModelRequest(_message.Message):
     """Optional. False-alarm rate that sets the threshold, in (0, 1); default: the model's own."""
     request_id: _builtins.str
     """Optional. Makes the call idempotent: the same id returns the same operation."""
+    explanations: _builtins.bool
+    """Optional. Judges the explanations too: `EvaluationReport.explanations`."""
+    explainer: _builtins.str
+    """Optional. Name of the explainer judged; default: the best label there is."""
     @_builtins.property
     def frame(self) -> _frame_pb2.Frame:
         """Required. Rows to judge it on, which its fit has not seen."""
@@ -493,6 +500,10 @@ class EvaluateModelRequest(_message.Message):
         """Optional. What each anomalous row is called, such as the name of an attack, one code a row; at
         most 1000 names. Recall is then given for each.
         """
+
+    @_builtins.property
+    def blames(self) -> _containers.RepeatedCompositeFieldContainer[Global___Blame]:
+        """Optional. Rows whose sick signals are known, for `explanations`."""
 
     def __init__(
         self,
@@ -504,16 +515,51 @@ class EvaluateModelRequest(_message.Message):
         ordered: _builtins.bool = ...,
         false_alarm_rate: _builtins.float | None = ...,
         request_id: _builtins.str = ...,
+        explanations: _builtins.bool = ...,
+        explainer: _builtins.str = ...,
+        blames: _abc.Iterable[Global___Blame] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_false_alarm_rate", b"_false_alarm_rate", "false_alarm_rate", b"false_alarm_rate", "frame", b"frame", "names", b"names"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_false_alarm_rate", b"_false_alarm_rate", "false_alarm_rate", b"false_alarm_rate", "frame", b"frame", "labels", b"labels", "model", b"model", "names", b"names", "ordered", b"ordered", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_false_alarm_rate", b"_false_alarm_rate", "blames", b"blames", "explainer", b"explainer", "explanations", b"explanations", "false_alarm_rate", b"false_alarm_rate", "frame", b"frame", "labels", b"labels", "model", b"model", "names", b"names", "ordered", b"ordered", "request_id", b"request_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__false_alarm_rate: _TypeAlias = _typing.Literal["false_alarm_rate"]  # noqa: Y015
     _WhichOneofArgType__false_alarm_rate: _TypeAlias = _typing.Literal["_false_alarm_rate", b"_false_alarm_rate"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType__false_alarm_rate) -> _WhichOneofReturnType__false_alarm_rate | None: ...
 
 Global___EvaluateModelRequest: _TypeAlias = EvaluateModelRequest  # noqa: Y015
+
+@_typing.final
+class Blame(_message.Message):
+    """Says which signals were sick in rows that follow each other."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIRST_ROW_FIELD_NUMBER: _builtins.int
+    LAST_ROW_FIELD_NUMBER: _builtins.int
+    SIGNALS_FIELD_NUMBER: _builtins.int
+    first_row: _builtins.int
+    """Required. First row of the frame."""
+    last_row: _builtins.int
+    """Required. Last row of the frame, not before the first."""
+    @_builtins.property
+    def signals(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Required. Names of the signals."""
+
+    def __init__(
+        self,
+        *,
+        first_row: _builtins.int = ...,
+        last_row: _builtins.int = ...,
+        signals: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_row", b"first_row", "last_row", b"last_row", "signals", b"signals"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Blame: _TypeAlias = Blame  # noqa: Y015
 
 @_typing.final
 class EvaluateModelMetadata(_message.Message):
