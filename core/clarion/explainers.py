@@ -140,6 +140,9 @@ class Attribution:
         Shape ``(n, d)`` for ``sampled``, else None.
     fit_quality
         Shape ``(n,)``: R² of a cross-check, at most 1; else None.
+    interval
+        Shape ``(n, k, 2)``: lower and upper end of each contribution's 95 % interval, where a
+        cross-check worked one out; else None.
     """
 
     contributions: FloatArray
@@ -150,6 +153,7 @@ class Attribution:
     additivity_error: FloatArray
     standard_error: FloatArray | None = None
     fit_quality: FloatArray | None = None
+    interval: FloatArray | None = None
 
 
 class Explainer(Protocol):

@@ -77,7 +77,10 @@ class Culprit:
 
 @dataclass(frozen=True, slots=True)
 class CrossCheck:
-    """A local linear look at the score: slopes, which sum to nothing; unreliable below R² 0.5."""
+    """A local linear look at the score: slopes, which sum to nothing; unreliable below R² 0.5.
+
+    ``lows`` and ``highs`` are the ends of the values' 95 % intervals; empty where none were given.
+    """
 
     method: str
     signals: tuple[str, ...]
@@ -85,6 +88,8 @@ class CrossCheck:
     fit_quality: float
     reliable: bool
     value_function: str
+    lows: tuple[float, ...] = ()
+    highs: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

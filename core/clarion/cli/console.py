@@ -139,12 +139,14 @@ def reasons(explanation: Explanation | None, most: int = 3) -> Text:
 
 
 def cross_checks(explanation: Explanation) -> Table:
-    """Return the contributions beside each cross-check, with its R²."""
+    """Return the contributions beside each cross-check, with its R² and its intervals."""
     checks = explanation.cross_checks
     heads = [
         f"{c.method} (R² {c.fit_quality:.2f}{'' if c.reliable else ', unreliable'})" for c in checks
     ]
-    made = table("signal", explanation.method, "", *(h for head in heads for h in (head, "")))
+    made = table(
+        "signal", explanation.method, "", *(h for head in heads for h in (head, "95 %", ""))
+    )
     largest = max((abs(r.contribution) for r in explanation.signal_ranking), default=0.0)
     tops = [max((abs(v) for v in check.values), default=0.0) for check in checks]
     for reason in explanation.signal_ranking[:15]:
@@ -154,8 +156,9 @@ def cross_checks(explanation: Explanation) -> Table:
             bar(reason.contribution, largest),
         ]
         for check, top in zip(checks, tops, strict=True):
-            value = dict(zip(check.signals, check.values, strict=True)).get(reason.signal, 0.0)
-            cells += [f"{value:+.4g}", bar(value, top)]
+            j = check.signals.index(reason.signal)
+            ends = f"{check.lows[j]:+.3g} to {check.highs[j]:+.3g}" if check.lows else ""
+            cells += [f"{check.values[j]:+.4g}", ends, bar(check.values[j], top)]
         made.add_row(*cells)
     return made
 

@@ -165,6 +165,8 @@ def _well_formed(answer: object, each: tuple[int, int], rung: Rung) -> Attributi
         arrays.append(("standard errors", answer.standard_error, each))
     if not decomposes:
         arrays.append(("fit qualities", answer.fit_quality, (rows,)))
+    if answer.interval is not None:
+        arrays.append(("intervals", answer.interval, (*each, 2)))
     for field, array, shape in arrays:
         if not are_finite(array, shape):
             raise _refused(rung.name, f"{field} that are not finite float64 of shape {shape}")

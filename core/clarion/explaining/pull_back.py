@@ -68,9 +68,11 @@ def by_signal(
     """Return ``answer`` summed over the features of each raw signal, shape ``(m, n_signals)``.
 
     A feature that reads several signals is split among them evenly here; cells tell more.
+    Intervals are summed end by end, which is conservative: members err together at worst, and then
+    the sum errs by the sum of their widths.
     """
     sums = _summed(answer.contributions, origins)
-    errors = answer.standard_error
+    errors, ends = answer.standard_error, answer.interval
     return replace(
         answer,
         contributions=sums,
@@ -78,6 +80,7 @@ def by_signal(
         additivity_error=additivity_error(sums, answer.base_value, scores),
         # Errors of members may be correlated: their sum bounds the error of the sum.
         standard_error=None if errors is None else _summed(errors, origins),
+        interval=None if ends is None else _summed(ends, origins),
     )
 
 
@@ -118,7 +121,7 @@ def by_cell(done: Transformed, index: int, contributions: FloatArray, reads: Sta
 
 
 def _summed(values: FloatArray, origins: Origins) -> FloatArray:
-    out = np.zeros((len(values), origins.n_signals))
+    out = np.zeros((len(values), origins.n_signals, *values.shape[2:]))
     for feature, read in enumerate(origins.of):
         for signal in read:
             out[:, signal] += values[:, feature] / len(read)

@@ -157,13 +157,15 @@ class Recorder:
         return tuple(found)
 
     def _cross_check(self, name: str, answer: Attribution, k: int) -> CrossCheck:
-        quality = answer.fit_quality
+        quality, ends = answer.fit_quality, answer.interval
         return CrossCheck(
             method=name,
             signals=self.raw.names,
             values=tuple(float(v) for v in answer.contributions[k]),
             fit_quality=float("nan") if quality is None else float(quality[k]),
             value_function=answer.value_function,
+            lows=() if ends is None else tuple(ends[k, :, 0].tolist()),
+            highs=() if ends is None else tuple(ends[k, :, 1].tolist()),
         )
 
     def _cells(self, k: int, verdict: Verdict, positions: Positions) -> tuple[CellReason, ...]:

@@ -97,13 +97,18 @@ class Culprit:
 
 @dataclass(frozen=True, slots=True)
 class CrossCheck:
-    """A local linear look at the score: one value a signal, with the R² of the fit."""
+    """A local linear look at the score: one value a signal, with the R² of the fit.
+
+    ``lows`` and ``highs`` are the ends of the values' 95 % intervals; empty where none were given.
+    """
 
     method: str
     signals: tuple[str, ...]
     values: tuple[float, ...]
     fit_quality: float
     value_function: str
+    lows: tuple[float, ...] = ()
+    highs: tuple[float, ...] = ()
 
     @property
     def reliable(self) -> bool:

@@ -53,6 +53,7 @@ def _require_arrays(what: str, attribution: Attribution, frame: Frame) -> None:
     shapes = {"contributions": (n, d), "base_value": (n,), "additivity_error": (n,)}
     shapes |= {"standard_error": (n, d)} if attribution.standard_error is not None else {}
     shapes |= {"fit_quality": (n,)} if attribution.fit_quality is not None else {}
+    shapes |= {"interval": (n, d, 2)} if attribution.interval is not None else {}
     for name, shape in shapes.items():
         array = getattr(attribution, name)
         require(
@@ -122,7 +123,7 @@ def check_threads_explain_alike(case: ExplainerCase) -> None:
 
 
 def _require_same(what: str, wanted: Attribution, got: Attribution, rows: object) -> None:
-    for name in ("contributions", "base_value", "standard_error", "fit_quality"):
+    for name in ("contributions", "base_value", "standard_error", "fit_quality", "interval"):
         one, other = getattr(wanted, name), getattr(got, name)
         same = (one is None and other is None) or one[rows].tobytes() == other.tobytes()
         require(

@@ -10,6 +10,7 @@ import pytest
 
 from clarion.arrays import FloatArray
 from clarion.explainers import Attribution, Label
+from clarion.explaining.pull_back import Origins, by_signal
 from clarion.frames import Asset, Frame
 from clarion.pipeline.answer import ExplainedRows, ExplanationPolicy, View
 from clarion.pipeline.fit import fit
@@ -176,3 +177,16 @@ def test_the_label_promised_beforehand_is_the_answers(detector: str, label: str)
     promised = fitted.default_explainer()
     assert promised is not None
     assert promised[1] == answer.attribution.label == label
+
+
+def test_intervals_are_summed_end_by_end() -> None:
+    """Two features of one signal, and one of two signals, of which each gets half."""
+    origins, values = Origins(((0,), (0,), (1, 2)), 3), np.array([[1.0, -2.0, 4.0]])
+    width, zero = np.array([0.5, 1.0, 2.0]), np.zeros(1)
+    ends = np.stack([values - width, values + width], axis=2)
+    answer = Attribution(values, zero, Label.SAMPLED, "lime", "slope", zero, interval=ends)
+    summed = by_signal(answer, zero, origins, None)
+    assert summed.interval is not None
+    assert summed.contributions.tolist() == [[-1.0, 2.0, 2.0]]
+    assert summed.interval.tolist() == [[[-2.5, 0.5], [1.0, 3.0], [1.0, 3.0]]]
+    assert by_signal(replace(answer, interval=None), zero, origins, None).interval is None

@@ -247,3 +247,13 @@ def test_a_cross_check_without_the_quality_of_its_fit_is_refused(
         explained(Checking)
     NEXT.append(lambda: replace(ANSWER, contributions=np.ones((3, 2)), fit_quality=np.ones(3)))
     assert explained(Checking).contributions.sum() == 6
+
+
+@pytest.mark.parametrize("interval", [np.ones((3, 2)), np.full((3, 2, 2), np.inf)])
+def test_intervals_that_are_none_are_refused(interval: FloatArray) -> None:
+    checked = replace(ANSWER, fit_quality=np.ones(3))
+    NEXT.append(lambda: replace(checked, interval=interval))
+    with pytest.raises(PluginError, match=r"'Checking' returned intervals.*\(3, 2, 2\)"):
+        explained(Checking)
+    NEXT.append(lambda: replace(checked, interval=np.ones((3, 2, 2))))
+    assert explained(Checking).interval is not None

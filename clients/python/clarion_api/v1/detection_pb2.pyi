@@ -607,6 +607,8 @@ class CrossCheck(_message.Message):
     FIT_QUALITY_FIELD_NUMBER: _builtins.int
     RELIABLE_FIELD_NUMBER: _builtins.int
     VALUE_FUNCTION_FIELD_NUMBER: _builtins.int
+    LOWS_FIELD_NUMBER: _builtins.int
+    HIGHS_FIELD_NUMBER: _builtins.int
     method: _builtins.str
     """Name of the explainer, such as `lime`."""
     fit_quality: _builtins.float
@@ -623,6 +625,14 @@ class CrossCheck(_message.Message):
     def signals(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The signals."""
 
+    @_builtins.property
+    def lows(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Lower ends of the values' 95 % intervals, in the order of `signals`; empty where none were worked out."""
+
+    @_builtins.property
+    def highs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Upper ends of the values' 95 % intervals, in the order of `signals`; empty where none were worked out."""
+
     def __init__(
         self,
         *,
@@ -632,10 +642,12 @@ class CrossCheck(_message.Message):
         fit_quality: _builtins.float = ...,
         reliable: _builtins.bool = ...,
         value_function: _builtins.str = ...,
+        lows: _abc.Iterable[_builtins.float] | None = ...,
+        highs: _abc.Iterable[_builtins.float] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["fit_quality", b"fit_quality", "method", b"method", "reliable", b"reliable", "signals", b"signals", "value_function", b"value_function", "values", b"values"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["fit_quality", b"fit_quality", "highs", b"highs", "lows", b"lows", "method", b"method", "reliable", b"reliable", "signals", b"signals", "value_function", b"value_function", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

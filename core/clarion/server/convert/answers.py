@@ -140,6 +140,8 @@ def _cross_check(given: CrossCheck) -> pb.CrossCheck:
         fit_quality=given.fit_quality,
         reliable=given.reliable,
         value_function=given.value_function,
+        lows=given.lows,
+        highs=given.highs,
     )
 
 
