@@ -8,7 +8,6 @@ from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from clarion.arrays import FloatArray
 from clarion.explainers import Attribution, Label, Role, Scorable, Support, additivity_error
@@ -16,11 +15,14 @@ from clarion.frames import Frame
 from clarion.inputs import missing_extra, robust_scale, scaled
 from clarion.parameters import parameter
 from clarion_explainers.local_line import LocalLine
+from clarion_explainers.mirrored_points import mirrored_normal, sobol_net
 
 _WIDTH = 0.75
 """Kernel width over sqrt(d): the default of `lime`'s own explainer of tables (lime_tabular.py)."""
-_MOST_SIGNALS = 21_201
-"""Dimensions that scipy has Sobol points for (scipy.stats.qmc.Sobol.MAXDIM)."""
+_COVERED = 0.95
+"""Share of the bootstrap worlds that an interval covers."""
+_MOST_SIGNALS = 1024
+"""A row of so many takes seconds: 4 points a signal, and a fit in the square of their number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +37,10 @@ class Lime:
     The points around the row are Clarion's own, drawn from the row's seed: Sobol points and their
     mirror images, normally distributed with the background's deviations (at least 1 % of its
     range), not the anomaly's. Mirrored, the score's curvature does not tilt the line.
+
+    Intervals are bootstrapped: 95 % of the worlds in which the scores' departures from the line had
+    other signs have their contribution within. They tell what the choice of points leaves open (as
+    if they were random: Sobol points do better), not whether a line is apt.
     """
 
     role: ClassVar[Role] = Role.CROSS_CHECK
@@ -48,7 +54,7 @@ class Lime:
     )
 
     def supports(self, scorable: Scorable) -> Support | None:
-        """Return sampled, for every score of numeric signals (at most 21,201)."""
+        """Return sampled, for every score of numeric signals (at most 1,024)."""
         signals = scorable.background.signals
         numeric = not scorable.background.of_kind(numeric=False)
         if not numeric or len(signals) > _MOST_SIGNALS:
@@ -73,12 +79,13 @@ class Lime:
         deviation = np.nan_to_num(scaled(frame.numeric(), center, scale))
         library = _library(len(scale))
         lines = [
-            self._line(library, scorable, frame.take(slice(i, i + 1)), scale, seed)
+            self._line(library, scorable, frame.take(slice(i, i + 1)), scale, deviation[i], seed)
             for i, seed in enumerate(seeds)
         ]
         at_row = np.array([line.at_row for line in lines])
         slopes = np.array([line.slopes for line in lines]).reshape(deviation.shape)
-        contributions = slopes * deviation
+        contributions = scorable.by_player(slopes * deviation)
+        width = np.array([line.width for line in lines]).reshape(contributions.shape)
         base_value = at_row - contributions.sum(axis=1)
         return Attribution(
             contributions=contributions,
@@ -88,51 +95,60 @@ class Lime:
             value_function="local slope times the deviation from the background's mean",
             additivity_error=additivity_error(contributions, base_value, scorable.score(frame)),
             fit_quality=np.array([line.quality for line in lines]),
+            interval=np.stack([contributions - width, contributions + width], axis=2),
         )
 
     def _points(self, d: int) -> int:
         return int(2 ** math.ceil(math.log2(max(self.samples, 4 * d))))
 
     def _line(
-        self, library: Any, scorable: Scorable, row: Frame, scale: FloatArray, seed: np.uint64
+        self,
+        library: Any,
+        scorable: Scorable,
+        row: Frame,
+        scale: FloatArray,
+        deviation: FloatArray,
+        seed: np.uint64,
     ) -> _Line:
-        steps = _mirrored_normal(self._points(len(scale)), len(scale), seed)
-        steps = np.concatenate([np.zeros((1, len(scale))), steps])  # `lime` wants the row first
+        d, pairs = len(scale), self._points(len(scale)) // 2
+        net = scorable.once(f"lime.net.{pairs}", lambda: sobol_net(pairs, d))
+        rng = np.random.default_rng(int(seed))
+        steps = np.concatenate([np.zeros((1, d)), mirrored_normal(net, rng)])  # the row first
         limit = np.finfo(np.float64).max
         around = np.clip(row.numeric() + steps * scale, -limit, limit)
         scores = scorable.score(row.take(np.zeros(len(steps), np.int64)).with_numeric(around))
-        _, weights, quality, at_row = library.explain_instance_with_data(
+        line = LocalLine()
+        _, _, quality, at_row = library.explain_instance_with_data(
             steps,
             scores[:, None],
             np.sqrt((steps**2).sum(axis=1)),
             label=0,
-            num_features=len(scale),
+            num_features=d,
             feature_selection="none",
-            model_regressor=LocalLine(),
+            model_regressor=line,
         )
-        slopes = np.zeros(len(scale))
-        for feature, slope in weights:
-            slopes[feature] = slope
-        return _Line(float(at_row[0]), slopes, float(quality))
+        off = line.replicates(rng) * deviation
+        return _Line(float(at_row[0]), line.coef_, float(quality), _width(scorable, off))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Line:
-    """Its value at the row, its slopes per normal deviation ``(d,)``, and its R²."""
+    """Its value at the row, its slopes per normal deviation ``(d,)``, and its R².
+
+    ``width`` is half that of each contribution's interval, shape ``(k,)``.
+    """
 
     at_row: float
     slopes: FloatArray
     quality: float
+    width: FloatArray
 
 
-def _mirrored_normal(count: int, d: int, seed: np.uint64) -> FloatArray:
-    """Return ``count`` points of a standard normal law, the second half minus the first."""
-    from scipy.stats import qmc  # takes a second to load
-
-    rng = np.random.default_rng(int(seed))
-    half = qmc.Sobol(d, rng=rng).random_base2(int(math.log2(count)) - 1)
-    points = special.ndtri(np.clip(half, 1e-9, 1 - 1e-9))
-    return np.concatenate([points, -points])
+def _width(scorable: Scorable, off: FloatArray) -> FloatArray:
+    """Return half the intervals' widths ``(k,)``; ``off`` (b, d) is as likely as its opposite."""
+    sizes = np.abs(scorable.by_player(off))
+    last = math.ceil(_COVERED * len(sizes)) - 1
+    return np.asarray(np.partition(sizes, last, axis=0)[last])
 
 
 def _library(d: int) -> Any:

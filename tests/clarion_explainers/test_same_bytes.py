@@ -21,7 +21,12 @@ def digest() -> str:
     found = hashlib.sha256()
     for explainer in (Lime(), PermutationShap()):
         answer = explainer.explain(case, frame, evaluations=1024, seeds=seeds)
-        for array in (answer.contributions, answer.base_value, answer.standard_error):
+        for array in (
+            answer.contributions,
+            answer.base_value,
+            answer.standard_error,
+            answer.interval,
+        ):
             found.update(b"" if array is None else array.tobytes())
     return found.hexdigest()
 

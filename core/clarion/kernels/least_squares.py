@@ -11,61 +11,44 @@ from clarion.kernels.compiled import kernel
 
 
 @kernel
-def weighted_least_squares(
-    design: FloatArray, target: FloatArray, weights: FloatArray
-) -> tuple[float, FloatArray]:
-    """Return intercept and slopes ``(d,)`` of the weighted linear fit with an intercept.
+def mirrored_least_squares(
+    half: FloatArray, odd: FloatArray, weights: FloatArray
+) -> tuple[FloatArray, FloatArray]:
+    """Return slopes ``(d,)`` and inverse ``(d, d)`` of the weighted linear fit to mirrored points.
 
-    By the normal equations of the centred columns, which should be of like size, and Cholesky's
-    factorisation; a column that depends on those before it gets the slope 0.
+    A pair is a point and its mirror image, of the same weight. Centred as they are, the slopes
+    follow from half the differences of the targets, by the normal equations of the columns, which
+    should be of like size, and Cholesky's factorisation; a column that depends on those before it
+    gets the slope 0. The inverse is that of the normal equations' matrix, 0 in such columns' rows.
 
     Parameters
     ----------
-    design, target, weights
-        Shapes ``(n, d)``, ``(n,)`` and ``(n,)``; weights are positive.
+    half, odd, weights
+        One point of each pair ``(n, d)``, half the difference of the pair's targets ``(n,)``, and
+        the weight of either ``(n,)``, positive.
     """
-    n, d = design.shape
-    mean, level = _weighted_means(design, target, weights)
+    n, d = half.shape
     normal = np.zeros((d, d))
     slopes = np.zeros(d)
-    row = np.empty(d)
     for i in range(n):
         for j in range(d):
-            row[j] = design[i, j] - mean[j]
-        for j in range(d):
-            lever = weights[i] * row[j]
-            slopes[j] += lever * (target[i] - level)
+            lever = 2 * weights[i] * half[i, j]
+            slopes[j] += lever * odd[i]
             for k in range(j + 1):
-                normal[j, k] += lever * row[k]
+                normal[j, k] += lever * half[i, k]
+    _factor(normal)
     _solve(normal, slopes)
-    intercept = level
+    inverse = np.zeros((d, d))
     for j in range(d):
-        intercept -= slopes[j] * mean[j]
-    return intercept, slopes
+        inverse[j, j] = 1.0
+        _solve(normal, inverse[j])
+    return slopes, inverse
 
 
 @kernel
-def _weighted_means(
-    design: FloatArray, target: FloatArray, weights: FloatArray
-) -> tuple[FloatArray, float]:
-    n, d = design.shape
-    mean = np.zeros(d)
-    level = 0.0
-    total = 0.0
-    for i in range(n):
-        total += weights[i]
-    for i in range(n):
-        share = weights[i] / total
-        level += share * target[i]
-        for j in range(d):
-            mean[j] += share * design[i, j]
-    return mean, level
-
-
-@kernel
-def _solve(matrix: FloatArray, right: FloatArray) -> None:
-    """Solve ``matrix x = right`` in place; of the symmetric matrix the lower half is used."""
-    d = len(right)
+def _factor(matrix: FloatArray) -> None:
+    """Put Cholesky's factor into the lower half of a symmetric matrix, inf for dependent columns."""
+    d = len(matrix)
     for j in range(d):
         diagonal = matrix[j, j]
         for k in range(j):
@@ -77,6 +60,12 @@ def _solve(matrix: FloatArray, right: FloatArray) -> None:
             for k in range(j):
                 below -= matrix[i, k] * matrix[j, k]
             matrix[i, j] = below / matrix[j, j]
+
+
+@kernel
+def _solve(matrix: FloatArray, right: FloatArray) -> None:
+    """Solve ``matrix x = right`` in place, given what `_factor` made of the matrix."""
+    d = len(right)
     for j in range(d):
         for k in range(j):
             right[j] -= matrix[j, k] * right[k]

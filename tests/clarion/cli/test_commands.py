@@ -101,11 +101,16 @@ def test_one_row_is_explained_and_what_would_be(cli: Any, pump: str, today: Path
     assert "heat" in [culprit["signal"] for culprit in why["culprits"]]
     total = why["base_value"] + sum(r["contribution"] for r in why["signal_ranking"])
     assert total == pytest.approx(why["score"], rel=1e-9)
-    assert why["cross_checks"][0]["method"] == "lime"
+    (check,) = why["cross_checks"]
+    assert check["method"] == "lime"
+    ends = zip(check["lows"], check["values"], check["highs"], strict=True)
+    assert all(low <= value <= high for low, value, high in ends)
+    assert len(check["lows"]) == len(check["signals"])
     edits = ("--edit", "heat=0.0", "--edit", "flow=0.0", "--edit", "noise=0")
     assert not document(cli(*explain, *edits, "--json", "-"))["anomalous"]
     shown = cli(*explain, "--lime")
-    for words in ("verdict", "anomalous", "culprit", "cleared", "lime (R²", "It would look normal"):
+    beside = ("lime (R²", "95 %")
+    for words in ("verdict", "anomalous", "culprit", "cleared", *beside, "It would look normal"):
         assert words in shown.out
 
 

@@ -241,7 +241,9 @@ def test_a_cross_check_lies_beside_the_decomposition(fitted: FittedPipeline, fra
     [check] = record.cross_checks
     assert check.method == "lime"
     assert check.signals == ("p", "q", "r")
-    assert len(check.values) == 3
+    assert len(check.values) == len(check.lows) == len(check.highs) == 3
+    ends = zip(check.lows, check.values, check.highs, strict=True)
+    assert all(low <= value <= high for low, value, high in ends)
     assert check.fit_quality <= 1
     assert check.reliable == (check.fit_quality >= 0.5)
     assert "R²" in record.summary

@@ -1,0 +1,68 @@
+"""Wild bootstrap of a line laid through mirrored points: how far its slopes may be off."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from clarion.arrays import FloatArray
+from clarion.kernels.compiled import kernel
+
+_LEAST = 1e-9  # of 1 - leverage: a pair that alone decides a slope leaves no residual to enlarge
+
+
+@kernel
+def pair_influences(
+    half: FloatArray,
+    odd: FloatArray,
+    weights: FloatArray,
+    slopes: FloatArray,
+    inverse: FloatArray,
+) -> FloatArray:
+    """Return what each pair's residual does to the slopes, shape ``(n, d)``.
+
+    Of a point and its mirror image only half the difference of their targets tells of the slopes, so
+    pairs are what may be resampled. The residual is divided by 1 - leverage, as if the pair had been
+    left out (HC3: MacKinnon & White (1985), J. Econometrics 29(3)).
+
+    Parameters
+    ----------
+    half, odd, weights
+        What `mirrored_least_squares` was given: ``(n, d)``, ``(n,)`` and ``(n,)``.
+    slopes, inverse
+        What it returned: ``(d,)`` and ``(d, d)``.
+    """
+    n, d = half.shape
+    out = np.empty((n, d))
+    for i in range(n):
+        missed = odd[i]
+        for j in range(d):
+            missed -= half[i, j] * slopes[j]
+            out[i, j] = 0.0
+        for k in range(d):
+            for j in range(d):
+                out[i, j] += inverse[k, j] * half[i, k]
+        leverage = 0.0
+        for j in range(d):
+            leverage += 2 * weights[i] * half[i, j] * out[i, j]
+        pull = 2 * weights[i] * missed / max(1 - leverage, _LEAST)
+        for j in range(d):
+            out[i, j] *= pull
+    return out
+
+
+@kernel
+def walsh_hadamard(values: FloatArray) -> None:
+    """Replace the rows of ``values`` (n, d), n a power of two, by their n signed sums, in place.
+
+    The signs are the rows of Sylvester's Hadamard matrix, each orthogonal to all others.
+    """
+    n, d = values.shape
+    step = 1
+    while step < n:
+        for start in range(0, n, 2 * step):
+            for i in range(start, start + step):
+                for j in range(d):
+                    first, second = values[i, j], values[i + step, j]
+                    values[i, j] = first + second
+                    values[i + step, j] = first - second
+        step *= 2
