@@ -59,13 +59,15 @@ class Reasoner:
             return None
         try:
             _require_numbers(features)
-            rung = self._rung(policy)
+            rung = self.rung(policy)
             checks = [self._named(name, Role.CROSS_CHECK, policy) for name in policy.cross_checks]
             if not len(features):
                 return None
             drawn = seeds(self.digest, features)
             answers = [
-                ladder.explain(each, self.scorable, features, _budget(policy, each), drawn)
+                ladder.explain(
+                    each, self.scorable, features, evaluations_allowed(policy, each), drawn
+                )
                 for each in (rung, *checks)
             ]
         except (BudgetExceededError, UnsupportedPairError):
@@ -76,17 +78,24 @@ class Reasoner:
         names = (check.name for check in checks)
         return Reasons(answers[0], by_signals[0], tuple(zip(names, by_signals[1:], strict=True)))
 
-    def _rung(self, policy: ExplanationPolicy) -> ladder.Rung:
+    def rung(self, policy: ExplanationPolicy) -> ladder.Rung:
+        """Return the explainer that ``policy`` names, or the best one within its budget.
+
+        Raises
+        ------
+        BudgetExceededError, UnsupportedPairError, PluginNotFoundError
+            There is none.
+        """
         if policy.explainer:
             return self._named(policy.explainer, Role.DECOMPOSITION, policy)
-        return ladder.best(self.rungs, _budget(policy, *self.rungs))
+        return ladder.best(self.rungs, evaluations_allowed(policy, *self.rungs))
 
     def _named(self, name: str, role: Role, policy: ExplanationPolicy) -> ladder.Rung:
         rung = ladder.named(self.scorable, self.registries, name, role)
-        return ladder.within(rung, _budget(policy, rung))
+        return ladder.within(rung, evaluations_allowed(policy, rung))
 
 
-def _budget(policy: ExplanationPolicy, *rungs: ladder.Rung) -> int:
+def evaluations_allowed(policy: ExplanationPolicy, *rungs: ladder.Rung) -> int:
     """Return the evaluations allowed: unless said, always enough for the cheapest of ``rungs``."""
     if policy.max_evaluations is not None:
         return policy.max_evaluations
