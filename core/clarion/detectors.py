@@ -259,6 +259,25 @@ class Neighbours(Protocol):
 
 
 @runtime_checkable
+class Differentiable(Protocol):
+    """The score is a continuous function of per-feature coordinates, and has gradients.
+
+    It may have kinks, where the gradient is that of one of their sides.
+    """
+
+    def coordinates(self, frame: Frame) -> FloatArray:
+        """Return ``u``, shape ``(n, d)``: each column a function of its own feature only."""
+        ...
+
+    def gradients(self, points: FloatArray) -> FloatArray:
+        """Return ``d score / d u`` at ``points``, shape ``(n, d)``: a row's bytes in any batch.
+
+        Points lie between coordinates of frames.
+        """
+        ...
+
+
+@runtime_checkable
 class LinkedSum(Protocol):
     """The score is a sum of increasing functions (links) of other detectors' scores.
 
@@ -280,6 +299,7 @@ CAPABILITIES: dict[str, type[Any]] = {
     "product_kernel": ProductKernel,
     "tree_ensemble": TreeEnsemble,
     "neighbours": Neighbours,
+    "gradient": Differentiable,
     "linked_sum": LinkedSum,
 }
 

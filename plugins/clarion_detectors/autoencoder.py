@@ -48,6 +48,17 @@ class FittedAutoencoder(FittedDense):
         """
         return row_sums(np.square(self.residuals(frame)))
 
+    def coordinates(self, frame: Frame) -> FloatArray:
+        """Return ``u``, shape ``(n, d)``."""
+        return self.points(frame)
+
+    def gradients(self, points: FloatArray) -> FloatArray:
+        """Return the gradients of the score by ``u`` at ``points`` (n, d), shape ``(n, d)``."""
+        copies, pull = self.outputs_pulled(points)
+        by_residuals = 2.0 * (points - copies)
+        followed = np.abs(points) <= self.reach
+        return by_residuals - np.where(followed, pull(by_residuals), 0.0)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Autoencoder(Trained):

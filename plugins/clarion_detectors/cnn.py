@@ -15,6 +15,7 @@ from clarion.frames import Frame
 from clarion.parameters import parameter
 from clarion.state import State
 from clarion_detectors.forecast_score import FittedForecaster, Forecaster, ForecastNetwork
+from clarion_detectors.network_gradients import Pull, dense_pulled, filtered_pulled
 from clarion_detectors.networks import (
     SLOPE,
     Shapes,
@@ -67,6 +68,24 @@ class Convolutions:
         for i in range(len(self.filters)):
             images = filtered(weights, f"filter{i}", images, 1, SLOPE)
         return dense(weights, "head", images.reshape(len(past), -1))
+
+    def forecast_pulled(
+        self, weights: Mapping[str, FloatArray], past: FloatArray
+    ) -> tuple[FloatArray, Pull]:
+        """Return the forecast, and the way back."""
+        images, pulls = past[:, None], []
+        for i in range(len(self.filters)):
+            images, pull = filtered_pulled(weights, f"filter{i}", images, 1, SLOPE)
+            pulls.append(pull)
+        forecast, by_flat = dense_pulled(weights, "head", images.reshape(len(past), -1))
+
+        def back(by_forecast: FloatArray) -> FloatArray:
+            by_images = by_flat(by_forecast).reshape(images.shape)
+            for pull in reversed(pulls):
+                by_images = pull(by_images)
+            return by_images[:, 0]
+
+        return forecast, back
 
     def forecast_tensor(self, weights: Mapping[str, Any], past: Any) -> Any:
         """Return the same, of tensors."""

@@ -46,6 +46,15 @@ class FittedDeepSad(FittedDense):
         """
         return row_sums(np.square(self.outputs(self.points(frame)) - self.weights["middle"]))
 
+    def coordinates(self, frame: Frame) -> FloatArray:
+        """Return ``u`` as the network is shown it, shape ``(n, d)``."""
+        return self.shown(self.points(frame))
+
+    def gradients(self, points: FloatArray) -> FloatArray:
+        """Return the gradients of the score by ``u`` at ``points`` (n, d), shape ``(n, d)``."""
+        images, pull = self.outputs_pulled(points)
+        return pull(2.0 * (images - self.weights["middle"]))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeepSad(Trained):

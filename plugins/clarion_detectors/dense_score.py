@@ -12,6 +12,7 @@ from clarion.arrays import FloatArray
 from clarion.frames import Frame, Signal
 from clarion.inputs import complete, require_rows, robust_scale, scaled
 from clarion.state import State, signal_values
+from clarion_detectors.network_gradients import Pull, dense_pulled
 from clarion_detectors.networks import Shapes, dense, restored, size_of, stored_sizes
 from clarion_detectors.training import require_training_memory
 
@@ -52,9 +53,17 @@ class FittedDense:
         """Return ``u``, shape ``(n, d)``."""
         return scaled(complete(frame, self.signals), self.center, self.scale)
 
+    def shown(self, points: FloatArray) -> FloatArray:
+        """Return ``points`` (n, d) within the network's reach: what it is shown of them."""
+        return np.clip(points, -self.reach, self.reach)
+
     def outputs(self, points: FloatArray) -> FloatArray:
         """Return what the network makes of ``points`` (n, d), shape ``(n, k)``."""
-        return dense(self.weights, "layer", np.clip(points, -self.reach, self.reach))
+        return dense(self.weights, "layer", self.shown(points))
+
+    def outputs_pulled(self, points: FloatArray) -> tuple[FloatArray, Pull]:
+        """Return the same of points that it is `shown`, and the way back."""
+        return dense_pulled(self.weights, "layer", self.shown(points))
 
     def state(self) -> State:
         """Return all that was learned."""

@@ -40,6 +40,15 @@ class FittedDnn(FittedDense):
         """
         return np.ascontiguousarray(self.outputs(self.points(frame))[:, 0])
 
+    def coordinates(self, frame: Frame) -> FloatArray:
+        """Return ``u`` as the network is shown it, shape ``(n, d)``."""
+        return self.shown(self.points(frame))
+
+    def gradients(self, points: FloatArray) -> FloatArray:
+        """Return the gradients of the margin by ``u`` at ``points`` (n, d), shape ``(n, d)``."""
+        outputs, pull = self.outputs_pulled(points)
+        return pull(np.ones_like(outputs))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Dnn(Trained):

@@ -16,6 +16,7 @@ from clarion.kernels.sums import row_sums
 from clarion.parameters import parameter
 from clarion.state import State, signal_values
 from clarion_detectors.lags import LagWindow, lag_rows
+from clarion_detectors.network_gradients import Pull
 from clarion_detectors.networks import Shapes, restored, size_of, stored_size
 from clarion_detectors.training import Trained, require_training_memory
 
@@ -56,6 +57,12 @@ class ForecastNetwork(Protocol):
 
     def forecast(self, weights: Mapping[str, FloatArray], past: FloatArray) -> FloatArray:
         """Return the forecast, each row on its own."""
+        ...
+
+    def forecast_pulled(
+        self, weights: Mapping[str, FloatArray], past: FloatArray
+    ) -> tuple[FloatArray, Pull]:
+        """Return the forecast and the way back, from gradients (n, d) to those by ``past``."""
         ...
 
     def forecast_tensor(self, weights: Mapping[str, Any], past: Any) -> Any:
@@ -122,10 +129,33 @@ class FittedForecaster:
         """
         return row_sums(np.square(self.residuals(frame)))
 
+    def coordinates(self, frame: Frame) -> FloatArray:
+        """Return ``u`` as the network is shown it, and that of the row itself, ``frame``'s shape."""
+        windows = self.window.windows(frame)
+        return self._shown(windows).reshape(len(windows), -1)
+
+    def gradients(self, points: FloatArray) -> FloatArray:
+        """Return the gradients of the score by ``u`` at ``points`` (n, (lags + 1) d), their shape."""
+        windows = points.reshape(len(points), self.window.lags + 1, -1)
+        parts = [self._gradients(windows[i : i + _BLOCK]) for i in range(0, len(windows), _BLOCK)]
+        return np.concatenate([np.empty((0, points.shape[1])), *parts])
+
     def _residuals(self, windows: FloatArray) -> FloatArray:
+        points = self._shown(windows)
+        return points[:, -1] - self.network.forecast(self.weights, points[:, :-1])
+
+    def _gradients(self, points: FloatArray) -> FloatArray:
+        past = np.ascontiguousarray(points[:, :-1])
+        forecast, pull = self.network.forecast_pulled(self.weights, past)
+        by_residuals = 2.0 * (points[:, -1] - forecast)
+        by_past = -pull(by_residuals)
+        return np.concatenate([by_past, by_residuals[:, None]], axis=1).reshape(len(points), -1)
+
+    def _shown(self, windows: FloatArray) -> FloatArray:
+        """Return ``u`` of windows (n, lags + 1, d), the past within the network's reach."""
         points = scaled(windows, self.center, self.scale)
-        past = np.clip(points[:, :-1], -_REACH, _REACH)
-        return points[:, -1] - self.network.forecast(self.weights, past)
+        points[:, :-1] = np.clip(points[:, :-1], -_REACH, _REACH)
+        return points
 
     def state(self) -> State:
         """Return all that was learned."""

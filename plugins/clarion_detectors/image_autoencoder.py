@@ -7,7 +7,7 @@ a pixel stand side by side. So pictures travel, are stored and are explained as 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Self
 
@@ -52,12 +52,13 @@ class FittedImageAutoencoder:
     network: ImageNetwork
     weights: Mapping[str, FloatArray]
 
+    def coordinates(self, frame: Frame) -> FloatArray:
+        """Return ``u``, shape ``(n, d)``."""
+        return scaled(complete(frame, self.signals), self.center, self.scale)
+
     def residuals(self, frame: Frame) -> FloatArray:
         """Return ``u`` minus its copy, shape ``(n, d)``, in scales: where a picture is strange."""
-        points = scaled(complete(frame, self.signals), self.center, self.scale)
-        block = max(1, _BLOCK_UNITS // self.network.units())
-        parts = [self._residuals(points[i : i + block]) for i in range(0, len(points), block)]
-        return np.concatenate([np.empty((0, points.shape[1])), *parts])
+        return self._in_blocks(self._residuals, self.coordinates(frame))
 
     def score(self, frame: Frame) -> FloatArray:
         """Return the sum of the squared residuals, shape ``(n,)``: >= 0, unitless.
@@ -69,10 +70,31 @@ class FittedImageAutoencoder:
         """
         return row_sums(np.square(self.residuals(frame)))
 
+    def gradients(self, points: FloatArray) -> FloatArray:
+        """Return the gradients of the score by ``u`` at ``points`` (n, d), shape ``(n, d)``."""
+        return self._in_blocks(self._gradients, points)
+
+    def _in_blocks(
+        self, compute: Callable[[FloatArray], FloatArray], points: FloatArray
+    ) -> FloatArray:
+        block = max(1, _BLOCK_UNITS // self.network.units())
+        parts = [compute(points[i : i + block]) for i in range(0, len(points), block)]
+        return np.concatenate([np.empty((0, points.shape[1])), *parts])
+
     def _residuals(self, points: FloatArray) -> FloatArray:
+        copies = self.network.copied(self.weights, self._shown(points))
+        return points - copies.reshape(points.shape)
+
+    def _gradients(self, points: FloatArray) -> FloatArray:
+        copies, pull = self.network.copied_pulled(self.weights, self._shown(points))
+        by_residuals = 2.0 * (points - copies.reshape(points.shape))
+        by_shown = -pull(by_residuals.reshape(copies.shape)).reshape(points.shape)
+        return by_residuals + np.where(np.abs(points) <= _REACH, by_shown, 0.0)
+
+    def _shown(self, points: FloatArray) -> FloatArray:
+        """Return pictures (n, lines, columns, channels) within the network's reach."""
         size = (self.network.lines, self.network.columns, self.network.channels)
-        shown = np.clip(points, -_REACH, _REACH).reshape(-1, *size)
-        return points - self.network.copied(self.weights, shown).reshape(points.shape)
+        return np.clip(points, -_REACH, _REACH).reshape(-1, *size)
 
     def state(self) -> State:
         """Return all that was learned."""

@@ -5,11 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from clarion.arrays import FloatArray
+from clarion.arrays import FloatArray, Int64Array
+from clarion_detectors.network_gradients import Pull, dense_pulled, filtered_pulled
 from clarion_detectors.networks import (
     LINEAR,
     SLOPE,
@@ -79,12 +81,42 @@ class ImageNetwork:
         for i in range(layers):
             images = filtered(weights, f"encoder{i}", images, 2, SLOPE)
         images = dense(weights, "code", images.reshape(n, -1)).reshape(n, *self.smallest)
-        for i, (lines, columns) in enumerate(self.sizes[-2::-1]):
-            rows = np.arange(lines) * images.shape[1] // lines
-            enlarged = images[:, rows][:, :, np.arange(columns) * images.shape[2] // columns]
+        for i, size in enumerate(self.sizes[-2::-1]):
             slope = LINEAR if i == layers - 1 else SLOPE
-            images = filtered(weights, f"decoder{i}", enlarged, 1, slope)
+            images = filtered(weights, f"decoder{i}", _enlarged(images, size), 1, slope)
         return images.reshape(shape)
+
+    def copied_pulled(
+        self, weights: Mapping[str, FloatArray], images: FloatArray
+    ) -> tuple[FloatArray, Pull]:
+        """Return the copies, and the way back: from gradients by them to those by ``images``."""
+        layers = len(self.filters)
+        pulls: list[Pull] = []
+        for i in range(layers):
+            images, pull = filtered_pulled(weights, f"encoder{i}", images, 2, SLOPE)
+            pulls.append(pull)
+        images, pull = self._coded_pulled(weights, images)
+        pulls.append(pull)
+        for i, size in enumerate(self.sizes[-2::-1]):
+            slope, small = LINEAR if i == layers - 1 else SLOPE, images.shape[1:3]
+            large = _enlarged(images, size)
+            images, pull = filtered_pulled(weights, f"decoder{i}", large, 1, slope)
+            pulls += [partial(_reduced, size=small), pull]
+
+        def back(by_copies: FloatArray) -> FloatArray:
+            for pull in reversed(pulls):
+                by_copies = pull(by_copies)
+            return by_copies
+
+        return images, back
+
+    def _coded_pulled(
+        self, weights: Mapping[str, FloatArray], images: FloatArray
+    ) -> tuple[FloatArray, Pull]:
+        """Return what the bottleneck makes of the smallest images, and the way back."""
+        n, shape = len(images), images.shape
+        flat, pull = dense_pulled(weights, "code", images.reshape(n, -1))
+        return flat.reshape(shape), lambda by: pull(by.reshape(n, -1)).reshape(shape)
 
     def copied_tensor(self, weights: Mapping[str, Any], images: Any) -> Any:
         """Return the same, of tensors of shape ``(n, channels, lines, columns)``."""
@@ -100,3 +132,22 @@ class ImageNetwork:
             slope = LINEAR if i == layers - 1 else SLOPE
             images = filtered_tensor(weights, f"decoder{i}", interpolate(images, size), 1, slope)
         return images
+
+
+def _enlarged(images: FloatArray, size: tuple[int, int]) -> FloatArray:
+    """Return images (n, lines, columns, channels) of another ``size``, each pixel some times."""
+    rows, columns = (_nearest(*both) for both in zip(images.shape[1:3], size, strict=True))
+    return images[:, rows][:, :, columns]
+
+
+def _reduced(images: FloatArray, *, size: tuple[int, int]) -> FloatArray:
+    """Return images of a smaller ``size``: sums over the pixels that `_enlarged` makes of one."""
+    for axis, small in enumerate(size, start=1):
+        starts = np.searchsorted(_nearest(small, images.shape[axis]), np.arange(small))
+        images = np.add.reduceat(images, starts, axis=axis)
+    return images
+
+
+def _nearest(small: int, large: int) -> Int64Array:
+    """Return which of ``small`` places each of ``large`` ones is a copy of."""
+    return np.asarray(np.arange(large) * small // large)

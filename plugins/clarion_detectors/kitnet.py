@@ -14,8 +14,8 @@ from clarion.detectors import DetectorTraits
 from clarion.errors import ArtifactCorruptError
 from clarion.features import FitContext
 from clarion.frames import Frame, Signal
-from clarion.inputs import complete, require_rows, robust_scale, scaled
-from clarion.kernels.sigmoid_autoencoder import copy_errors, copy_pass
+from clarion.inputs import SATURATION, complete, require_rows, robust_scale, scaled
+from clarion.kernels.sigmoid_autoencoder import copy_error_gradients, copy_errors, copy_pass
 from clarion.parameters import parameter
 from clarion.state import State, signal_values
 
@@ -43,6 +43,11 @@ class Copier:
     def errors(self, values: FloatArray) -> FloatArray:
         """Return the root mean square errors, shape ``(n,)``."""
         return copy_errors(self.rows(values), self.weights, self.inner, self.outer)
+
+    def pulled(self, rows: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """Return the errors of its scaled ``rows`` (n, m), and their gradients by these."""
+        network = (np.ascontiguousarray(rows), self.weights, self.inner, self.outer)
+        return copy_errors(*network), copy_error_gradients(*network)
 
     def arrays(self, name: str) -> dict[str, FloatArray | Int64Array]:
         """Return its arrays for a state, under ``name``."""
@@ -84,6 +89,25 @@ class FittedKitnet:
     def errors(self, frame: Frame) -> FloatArray:
         """Return each member's error, shape ``(n, members)``: which group of signals is strange."""
         return _errors(complete(frame, self.signals), self.members)
+
+    def coordinates(self, frame: Frame) -> FloatArray:
+        """Return each signal as its autoencoder is shown it, shape ``(n, d)``."""
+        values = complete(frame, self.signals)
+        points = np.zeros(values.shape)
+        for member in self.members:
+            points[:, member.columns] = member.rows(values)
+        return points
+
+    def gradients(self, points: FloatArray) -> FloatArray:
+        """Return the gradients of the score by coordinates ``points`` (n, d), shape ``(n, d)``."""
+        parts = [member.pulled(points[:, member.columns]) for member in self.members]
+        rows = self.last.rows(np.column_stack([errors for errors, _ in parts]))
+        followed = np.abs(rows) < SATURATION
+        by_errors = np.where(followed, self.last.pulled(rows)[1] / self.last.span, 0.0)
+        by_points = np.zeros(points.shape)
+        for i, (member, (_, by_rows)) in enumerate(zip(self.members, parts, strict=True)):
+            by_points[:, member.columns] = by_errors[:, i, None] * by_rows
+        return by_points
 
     def state(self) -> State:
         """Return all that was learned."""

@@ -8,7 +8,7 @@ the last of a network, which are linear.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
 
@@ -94,12 +94,21 @@ def size_of(shapes: Shapes) -> int:
 
 def dense(weights: Mapping[str, FloatArray], prefix: str, rows: FloatArray) -> FloatArray:
     """Return what the layers under ``prefix`` make of ``rows`` (n, d); the last one is linear."""
+    for outputs in dense_layers(weights, prefix, rows):
+        rows = outputs
+    return rows
+
+
+def dense_layers(
+    weights: Mapping[str, FloatArray], prefix: str, rows: FloatArray
+) -> Iterator[FloatArray]:
+    """Yield the outputs of each layer in turn; the last are those of `dense`."""
     layers = _layers(weights, prefix)
     for i in range(layers):
         matrix = weights[f"{prefix}{i}.weights"]
         biases = weights.get(f"{prefix}{i}.biases", np.zeros(matrix.shape[1]))
         rows = dense_layer(rows, matrix, biases, LINEAR if i == layers - 1 else SLOPE)
-    return rows
+        yield rows
 
 
 def dense_tensor(weights: Mapping[str, Any], prefix: str, rows: Any) -> Any:

@@ -15,9 +15,11 @@ from clarion.errors import ArtifactCorruptError
 from clarion.features import FitContext
 from clarion.frames import Frame
 from clarion.kernels.recurrent import gru_last, lstm_last
+from clarion.kernels.recurrent_gradients import gru_back, lstm_back
 from clarion.parameters import parameter
 from clarion.state import State
 from clarion_detectors.forecast_score import FittedForecaster, Forecaster, ForecastNetwork
+from clarion_detectors.network_gradients import Pull, dense_pulled
 from clarion_detectors.networks import (
     Shapes,
     dense,
@@ -30,6 +32,9 @@ from clarion_detectors.training import torch
 
 _GATES = {"lstm": 4, "gru": 3}
 _LAST = {"lstm": lstm_last, "gru": gru_last}
+_BACK = {"lstm": lstm_back, "gru": gru_back}
+_GIVEN = ("input.weights", "memory.weights", "gates.biases")
+"""What the kernels are given of the weights, in their order."""
 _IN_TORCH = {
     "weight_ih_l0": "input.weights",
     "weight_hh_l0": "memory.weights",
@@ -78,9 +83,25 @@ class Recurrence:
 
     def forecast(self, weights: Mapping[str, FloatArray], past: FloatArray) -> FloatArray:
         """Return the forecast, each row on its own."""
-        names = ("input.weights", "memory.weights", "gates.biases")
-        given = (weights[name] for name in names)
-        return dense(weights, "head", _LAST[self.cell](np.ascontiguousarray(past), *given))
+        return dense(weights, "head", self._last(weights, past))
+
+    def forecast_pulled(
+        self, weights: Mapping[str, FloatArray], past: FloatArray
+    ) -> tuple[FloatArray, Pull]:
+        """Return the forecast, and the way back."""
+        forecast, by_last = dense_pulled(weights, "head", self._last(weights, past))
+        by_input, by_state, biases = (weights[name] for name in _GIVEN)
+
+        def back(by_forecast: FloatArray) -> FloatArray:
+            by_outputs = by_last(by_forecast)
+            return _BACK[self.cell](past, by_input, by_state, biases, by_outputs)
+
+        return forecast, back
+
+    def _last(self, weights: Mapping[str, FloatArray], past: FloatArray) -> FloatArray:
+        """Return the cells' outputs after ``past`` (n, lags, d), shape ``(n, width)``."""
+        given = (weights[name] for name in _GIVEN)
+        return _LAST[self.cell](np.ascontiguousarray(past), *given)
 
     def forecast_tensor(self, weights: Mapping[str, Any], past: Any) -> Any:
         """Return the same, of tensors."""

@@ -130,6 +130,13 @@ DETECTORS = [
         "np.full(d, _GAMMA))",
     ),
     Mutation(
+        "check_gradient",
+        "correct_capable",
+        "Bump",
+        "return 2.0 * _GAMMA * points * bump[:, None]",
+        "return 2.0 * _GAMMA * np.abs(points) * bump[:, None]",
+    ),
+    Mutation(
         "check_linked_sum",
         "correct_capable",
         "Roots",

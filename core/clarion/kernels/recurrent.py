@@ -9,13 +9,15 @@ from clarion.kernels.compiled import kernel
 
 
 @kernel
-def _sigmoid(value: float) -> float:
+def sigmoid(value: float) -> float:
+    """Return ``1 / (1 + exp(-value))``."""
     # exp overflows to infinity far below 0, where the sigmoid is 0.
     return 1.0 / (1.0 + float(np.exp(-value)))
 
 
 @kernel
-def _affine(row: FloatArray, weights: FloatArray, biases: FloatArray, out: FloatArray) -> None:
+def affine(row: FloatArray, weights: FloatArray, biases: FloatArray, out: FloatArray) -> None:
+    """Write ``row weights + biases`` into ``out``."""
     for k in range(len(out)):
         out[k] = biases[k]
     for j in range(len(row)):
@@ -47,11 +49,11 @@ def gru_last(
     for i in range(n):
         state = out[i]
         for t in range(steps):
-            _affine(windows[i, t], by_input, biases[0], given)
-            _affine(state, by_state, biases[1], kept)
+            affine(windows[i, t], by_input, biases[0], given)
+            affine(state, by_state, biases[1], kept)
             for k in range(h):
-                reset = _sigmoid(given[k] + kept[k])
-                update = _sigmoid(given[h + k] + kept[h + k])
+                reset = sigmoid(given[k] + kept[k])
+                update = sigmoid(given[h + k] + kept[h + k])
                 new = np.tanh(given[2 * h + k] + reset * kept[2 * h + k])
                 state[k] = (1.0 - update) * new + update * state[k]
     return out
@@ -84,13 +86,13 @@ def lstm_last(
         state = out[i]
         cell[:] = 0.0
         for t in range(steps):
-            _affine(windows[i, t], by_input, biases[0], given)
-            _affine(state, by_state, biases[1], kept)
+            affine(windows[i, t], by_input, biases[0], given)
+            affine(state, by_state, biases[1], kept)
             for k in range(h):
-                enters = _sigmoid(given[k] + kept[k])
-                stays = _sigmoid(given[h + k] + kept[h + k])
+                enters = sigmoid(given[k] + kept[k])
+                stays = sigmoid(given[h + k] + kept[h + k])
                 new = np.tanh(given[2 * h + k] + kept[2 * h + k])
-                leaves = _sigmoid(given[3 * h + k] + kept[3 * h + k])
+                leaves = sigmoid(given[3 * h + k] + kept[3 * h + k])
                 cell[k] = stays * cell[k] + enters * new
                 state[k] = leaves * np.tanh(cell[k])
     return out

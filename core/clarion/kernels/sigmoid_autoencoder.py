@@ -60,6 +60,42 @@ def copy_errors(
 
 
 @kernel
+def copy_error_gradients(
+    rows: FloatArray, weights: FloatArray, inner: FloatArray, outer: FloatArray
+) -> FloatArray:
+    """Return the gradients of `copy_errors` by ``rows`` (n, m), in their shape.
+
+    Where a copy has no error at all, the error's kink, they are 0.
+    """
+    n, m = rows.shape
+    out = np.zeros((n, m))
+    code = np.empty(len(inner))
+    blame = np.empty(len(inner))
+    lacking = np.empty(m)
+    for i in range(n):
+        _encode(rows[i], weights, inner, code)
+        _lacking(rows[i], code, weights, outer, lacking)
+        total = 0.0
+        for j in range(m):
+            total += lacking[j] * lacking[j]
+        if total == 0.0:
+            continue
+        blame[:] = 0.0
+        for j in range(m):
+            copied = rows[i, j] - lacking[j]
+            for k in range(len(code)):
+                blame[k] += lacking[j] * copied * (1.0 - copied) * weights[j, k]
+        for k in range(len(code)):
+            blame[k] *= code[k] * (1.0 - code[k])
+        for j in range(m):
+            by_input = lacking[j]
+            for k in range(len(code)):
+                by_input -= blame[k] * weights[j, k]
+            out[i, j] = by_input / np.sqrt(total * m)
+    return out
+
+
+@kernel
 def copy_pass(
     rows: FloatArray, weights: FloatArray, inner: FloatArray, outer: FloatArray, rate: float
 ) -> None:

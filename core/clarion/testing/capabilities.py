@@ -12,6 +12,7 @@ import numpy as np
 from clarion.arrays import FloatArray
 from clarion.detectors import (
     AdditiveTerms,
+    Differentiable,
     Forest,
     LinkedSum,
     Neighbours,
@@ -25,6 +26,10 @@ from clarion.testing.cases import DetectorCase
 from clarion.testing.errors import law, require
 
 _TOLERANCE = 1e-9
+_STEP = 1e-6
+"""Of a signal's deviation: how far a score is moved to see its gradient."""
+_ROUNDED, _BENT = 1e-13, 1e-3
+"""Shares of a score, and of what it moves by, that rounding and curvature may take of that."""
 
 
 @law
@@ -106,6 +111,51 @@ def check_neighbours(case: DetectorCase) -> None:
         score = distances.mean(axis=1)
         _require_scores(case, rows, "the mean squared distance", score, distances)
         _require_own_feature_only(case, rows, "coordinate", fitted.coordinates)
+
+
+@law
+def check_gradient(case: DetectorCase) -> None:
+    """A score moves with each coordinate as the gradient says; rows have theirs in any batch.
+
+    At a kink of the score the gradient may be that of either side, or lie between them.
+    """
+    rows, fitted = _subject(case), case.fitted
+    if isinstance(fitted, Differentiable):
+        _require_own_feature_only(case, rows, "coordinate", fitted.coordinates)
+        points = fitted.coordinates(rows)
+        got = fitted.gradients(points)
+        alone = [fitted.gradients(points[i : i + 1])[0] for i in range(len(points))]
+        moved = np.flatnonzero((got != np.array(alone)).any(axis=1))
+        require(not len(moved), f"alone, row {moved[:1]} has another gradient than in a batch")
+        names = [signal.name for signal in case.fitted.signals]
+        steps = rows.values.std(axis=0) * _STEP
+        for column, signal in enumerate(rows.of_kind(numeric=True)):
+            _require_slope(case, rows, column, steps[column], got[:, names.index(signal.name)])
+
+
+def _require_slope(
+    case: DetectorCase, rows: Frame, column: int, step: float, claimed: FloatArray
+) -> None:
+    """Require that ``claimed`` (n,) lies between the slopes below and above each row."""
+    fitted, feature = case.fitted, [s.name for s in case.fitted.signals].index(rows.names[column])
+    seen = []
+    for sign in (-1.0, 0.0, 1.0):
+        values = rows.values.astype(np.float64)
+        values[:, column] += sign * step
+        there = data.changed(rows, values)
+        seen.append((fitted.coordinates(there)[:, feature], fitted.score(there)))
+    (low, below), (here, scores), (high, above) = seen
+    rises = np.array([scores - below, above - scores])
+    runs = np.array([here - low, high - here])
+    says = claimed * runs
+    size = np.abs(scores) * _ROUNDED + np.abs(rises).max(axis=0) * _BENT
+    off = np.maximum(np.minimum(*(rises - says)), -np.maximum(*(rises - says))) - size
+    worst = int(np.argmax(off))
+    require(
+        off[worst] <= 0,
+        f"along '{rows.names[column]}' the score of row {worst} moves by {rises[:, worst]} where "
+        f"its gradient, {claimed[worst]:.9g}, says {says[:, worst]}",
+    )
 
 
 @law

@@ -94,6 +94,7 @@ def detector_checks() -> tuple[Check[DetectorCase], ...]:
         capabilities.check_product_kernel,
         capabilities.check_tree_ensemble,
         capabilities.check_neighbours,
+        capabilities.check_gradient,
         capabilities.check_linked_sum,
         sequences.check_any_cut_gives_the_same_scores,
         sequences.check_memory_can_be_stored,

@@ -75,6 +75,10 @@ class FittedBump(_Fitted):
     def score(self, frame: Frame) -> FloatArray:
         return 1.0 - np.exp(-_GAMMA * _summed(np.square(self.coordinates(frame))))
 
+    def gradients(self, points: FloatArray) -> FloatArray:
+        bump = np.exp(-_GAMMA * _summed(np.square(points)))
+        return 2.0 * _GAMMA * points * bump[:, None]
+
     def kernel_sum(self) -> KernelSum:
         d = len(self.signals)
         return KernelSum(np.zeros((1, d)), np.array([-1.0]), np.full(d, _GAMMA), offset=1.0)
