@@ -48,6 +48,14 @@ from clarion_client.explanations import (
     Label,
     SignalReason,
 )
+from clarion_client.faithfulness import (
+    Blame,
+    ExplanationReport,
+    InjectedFigures,
+    LocatedFigures,
+    RankingHits,
+    RemovalFigures,
+)
 from clarion_client.frames import frame
 from clarion_client.health import Health
 from clarion_client.models import (
@@ -77,6 +85,7 @@ __all__ = [
     "AlreadyExistsError",
     "ArtifactCorruptError",
     "Attributions",
+    "Blame",
     "BudgetExceededError",
     "Calibration",
     "Candidate",
@@ -94,17 +103,20 @@ __all__ = [
     "EventFigures",
     "Explain",
     "Explanation",
+    "ExplanationReport",
     "FieldViolation",
     "Figures",
     "FitInProgressError",
     "FitOperation",
     "Health",
+    "InjectedFigures",
     "InternalError",
     "InvalidFrameError",
     "InvalidParameterError",
     "Label",
     "Latency",
     "LimitExceededError",
+    "LocatedFigures",
     "MissingExtraError",
     "Model",
     "ModelNotFoundError",
@@ -123,6 +135,8 @@ __all__ = [
     "PluginNotFoundError",
     "PreconditionError",
     "Progress",
+    "RankingHits",
+    "RemovalFigures",
     "ScoreResult",
     "Signal",
     "SignalMismatchError",

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, Unpack
 
 from clarion_api.v1 import frame_pb2, models_pb2
 from clarion_client.columns import Words, as_array, flags, little_endian, words_of
 from clarion_client.detecting import Detecting
+from clarion_client.faithfulness import Blame
 from clarion_client.frames import FrameOptions
 from clarion_client.operations import EvaluationOperation, Progress
 from clarion_client.reports import EvaluationReport
@@ -26,6 +27,9 @@ class Evaluating(Detecting):
         attacks: Any = None,
         ordered: bool = False,
         false_alarm_rate: float | None = None,
+        explanations: bool = False,
+        explainer: str = "",
+        blames: Sequence[Blame] = (),
         timeout_s: float = 600.0,
         progress: Callable[[Progress], None] | None = None,
         **options: Unpack[FrameOptions],
@@ -38,6 +42,9 @@ class Evaluating(Detecting):
             attacks=attacks,
             ordered=ordered,
             false_alarm_rate=false_alarm_rate,
+            explanations=explanations,
+            explainer=explainer,
+            blames=blames,
             **options,
         )
         return started.wait(timeout_s, progress)
@@ -51,6 +58,9 @@ class Evaluating(Detecting):
         attacks: Any = None,
         ordered: bool = False,
         false_alarm_rate: float | None = None,
+        explanations: bool = False,
+        explainer: str = "",
+        blames: Sequence[Blame] = (),
         request_id: str = "",
         **options: Unpack[FrameOptions],
     ) -> EvaluationOperation:
@@ -68,6 +78,12 @@ class Evaluating(Detecting):
             Rows are in time order, although they have no times.
         false_alarm_rate
             Sets the threshold, in (0, 1); default: the model's own.
+        explanations
+            Judge the explanations too: `EvaluationReport.explanations`.
+        explainer
+            Which one is judged; default: the best label there is.
+        blames
+            Rows whose sick signals are known.
         request_id
             The same id returns the same operation; default: a new one, so that a retry is safe.
         """
@@ -78,6 +94,12 @@ class Evaluating(Detecting):
             labels=flags(labels),
             names=None if attacks is None else _words(attacks),
             ordered=ordered,
+            explanations=explanations,
+            explainer=explainer,
+            blames=[
+                models_pb2.Blame(first_row=b.first_row, last_row=b.last_row, signals=b.signals)
+                for b in blames
+            ],
             request_id=request_id or uuid.uuid4().hex,
         )
         if false_alarm_rate is not None:

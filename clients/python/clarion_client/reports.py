@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from clarion_api.v1 import evaluation_pb2
 from clarion_client.explanations import record, values_of
+from clarion_client.faithfulness import ExplanationReport
 
 FloatArray = NDArray[np.float64]
 Int64Array = NDArray[np.int64]
@@ -183,6 +184,8 @@ class EvaluationReport:
         Training rows that the baseline ``zscore`` knows.
     figures
         The model's first, then ``always_alarm``, ``random`` and (of numeric signals) ``zscore``.
+    explanations
+        How far its explanations can be trusted; None unless asked for.
     """
 
     model_version: str
@@ -200,6 +203,7 @@ class EvaluationReport:
     latency: Latency
     curve: Curve
     trace: Trace
+    explanations: ExplanationReport | None
 
     @classmethod
     def of(cls, message: evaluation_pb2.EvaluationReport) -> Self:
@@ -215,6 +219,8 @@ class EvaluationReport:
             _floats(curve.precisions),
         )
         values["trace"] = Trace.of(message.trace)
+        if message.HasField("explanations"):
+            values["explanations"] = ExplanationReport.of(message.explanations)
         return cls(**values)
 
 

@@ -11,7 +11,7 @@ from clarion.cli.options import FILES, JSON, MODEL, ReadOptions, ServerOptions, 
 
 if TYPE_CHECKING:
     from clarion.cli.evaluation_tables import Table
-    from clarion_client import EvaluationReport, Progress
+    from clarion_client import EvaluationReport, ExplanationReport, Progress
 
 
 @with_options(reading=ReadOptions, server=ServerOptions)
@@ -33,6 +33,20 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
     rate: Annotated[
         float | None, typer.Option(help="False-alarm rate, in (0, 1); default: the model's own.")
     ] = None,
+    explanations: Annotated[
+        bool, typer.Option("--explanations", help="Judge the explanations too.")
+    ] = False,
+    explainer: Annotated[
+        str, typer.Option(metavar="NAME", help="Explainer to judge; default: the best there is.")
+    ] = "",
+    blames: Annotated[
+        Path | None,
+        typer.Option(
+            exists=True,
+            dir_okay=False,
+            help="File with the sick signals of some rows, `first-last:signal,signal` a line.",
+        ),
+    ] = None,
     wait: Annotated[float, typer.Option(help="Seconds to wait for the evaluation.")] = 600.0,
     json_file: Annotated[Path | None, JSON] = None,
     page_file: Annotated[
@@ -47,8 +61,11 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
     """
     from clarion.cli import console, output
     from clarion.cli import files as source
+    from clarion.cli.blames import read_blames
     from clarion.cli.evaluation_page import evaluation_page
 
+    if (explainer or blames) and not explanations:
+        raise typer.BadParameter("--explainer and --blames say how to judge --explanations")
     if not reading.label:
         raise typer.BadParameter("say which --label column tells the anomalous rows")
     with server.connect() as client, console.progress() as bar:
@@ -56,6 +73,7 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
         signals = [signal.name for signal in version.signals]
         rows = source.read(files, reading, signals, attack)
         console.note(rows.words())
+        blamed = [] if blames is None else read_blames(blames, signals, len(rows.frame))
         task = bar.add_task("sending", total=1.0)
 
         def told(progress: Progress) -> None:
@@ -68,6 +86,9 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
             attacks=rows.names,
             ordered=ordered,
             false_alarm_rate=rate,
+            explanations=explanations,
+            explainer=explainer,
+            blames=blamed,
             timeout_s=wait,
             progress=told,
         )
@@ -87,6 +108,19 @@ def show(report: EvaluationReport) -> None:
     console.facts(tables.facts(report))
     _print(tables.figures(report))
     for table in (tables.events(report), tables.names(report)):
+        if table.rows:
+            _print(table)
+    if report.explanations is not None:
+        show_explanations(report.explanations)
+
+
+def show_explanations(report: ExplanationReport) -> None:
+    """Print how far explanations can be trusted."""
+    from clarion.cli import console
+    from clarion.cli import faithfulness_tables as tables
+
+    console.facts(tables.facts(report))
+    for table in (tables.removals(report), tables.located(report), tables.injected(report)):
         if table.rows:
             _print(table)
 

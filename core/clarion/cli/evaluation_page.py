@@ -9,9 +9,10 @@ import numpy as np
 
 from clarion.arrays import Int64Array
 from clarion.cli import evaluation_tables as tables
+from clarion.cli import faithfulness_tables as faithfulness
 from clarion.evaluation import pictures
 from clarion.evaluation.page import card, page, row, section, table, tiles
-from clarion_client import EvaluationReport, ModelVersion, Trace
+from clarion_client import EvaluationReport, ExplanationReport, ModelVersion, Trace
 
 
 def evaluation_page(
@@ -21,6 +22,8 @@ def evaluation_page(
     sections = [_summary(report, version), _table(report), _curves(report)]
     sections += [_trace(report)] if report.ordered else []
     sections += [_names(report)] if report.figures[0].name_recalls else []
+    if report.explanations is not None:
+        sections.append(_explanations(report.explanations))
     return page(
         f"Evaluation of {report.model_version}",
         f"{report.row_count:,} labelled rows, {report.anomalous_row_count:,} of them anomalous.",
@@ -137,6 +140,21 @@ def _trace(report: EvaluationReport) -> str:
 def _names(report: EvaluationReport) -> str:
     words = "Share of the anomalous rows of each name that raised an alarm."
     return section("By name", words, card(_as_html(tables.names(report))))
+
+
+def _explanations(report: ExplanationReport) -> str:
+    words = (
+        "What is removed takes its mean given what is left. By segment, a signal's largest value in "
+        "it counts. Where nothing is known of sick signals, anomalies injected into normal rows tell."
+    )
+    cards = [card(table(("", ""), faithfulness.facts(report)), heading="Measured on alarms")]
+    for made in (
+        faithfulness.removals(report),
+        faithfulness.located(report),
+        faithfulness.injected(report),
+    ):
+        cards += [card(_as_html(made))] if made.rows else []
+    return section("How far to trust the explanations", words, *cards)
 
 
 def _method(report: EvaluationReport, version: ModelVersion, left_out: Sequence[str]) -> str:

@@ -5,12 +5,19 @@ from __future__ import annotations
 from functools import partial
 
 from clarion.errors import TooFewRowsError
+from clarion.evaluation.explanations.judge import judge_explanations
 from clarion.evaluation.protocols import judge_fitted
 from clarion.evaluation.report import Report
+from clarion.pipeline.answer import ExplanationPolicy
 from clarion.server.convert.evaluations import Trial
+from clarion.server.convert.faithfulness import explanations_to_proto
 from clarion.server.convert.operations import packed
 from clarion.server.convert.reports import report_to_proto
 from clarion.server.jobs import Job, Work
+from clarion_api.v1 import evaluation_pb2 as pb
+
+_SCORING = 0.3
+"""Share of the work that scoring is, where explanations are judged too."""
 
 
 def evaluation(trial: Trial) -> Work:
@@ -21,9 +28,11 @@ def evaluation(trial: Trial) -> Work:
 def _judged(trial: Trial, job: Job) -> bytes:
     pipeline = trial.model.pipeline
 
+    scoring = 1.0 if trial.explanations is None else _SCORING
+
     def told(share: float, stage: str) -> None:
         job.check_cancelled()
-        job.note(share, stage)
+        job.note(scoring * share, stage)
 
     report = judge_fitted(
         pipeline,
@@ -33,8 +42,24 @@ def _judged(trial: Trial, job: Job) -> bytes:
         progress=told,
     )
     _check_scored(report, pipeline.history)
+    message = report_to_proto(report, trial.model)
+    if trial.explanations is not None:
+        message.explanations.CopyFrom(_explanations(trial, trial.explanations, job))
     job.check_cancelled()
-    return packed(report_to_proto(report, trial.model))
+    return packed(message)
+
+
+def _explanations(trial: Trial, policy: ExplanationPolicy, job: Job) -> pb.ExplanationReport:
+    def told(share: float, stage: str) -> None:
+        job.check_cancelled()
+        job.note(_SCORING + (1.0 - _SCORING) * share, stage)
+
+    truth = trial.truth.in_time_order()
+    return explanations_to_proto(
+        judge_explanations(
+            trial.model.pipeline, truth, blames=trial.blames, policy=policy, progress=told
+        )
+    )
 
 
 def _check_scored(report: Report, history: int) -> None:

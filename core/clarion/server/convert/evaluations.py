@@ -7,8 +7,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from clarion.errors import InvalidFrameError, InvalidParameterError
+from clarion.evaluation.explanations.located import Blame
 from clarion.evaluation.figures import Labelled
+from clarion.pipeline.answer import ExplanationPolicy
 from clarion.pipeline.schema import conform
+from clarion.server.convert.faithfulness import blames_from_proto
 from clarion.server.convert.frames import FrameLimits, frame_from_proto
 from clarion.server.convert.numbers import array_of
 from clarion.server.convert.orders import labels_of
@@ -23,11 +26,21 @@ MAX_NAME_LETTERS = 256
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trial:
-    """An evaluation that was asked for: a model, labelled rows, and the rate of its threshold."""
+    """An evaluation that was asked for: a model, labelled rows, and the rate of its threshold.
+
+    Attributes
+    ----------
+    explanations
+        How to explain, where the explanations are to be judged too; else None.
+    blames
+        Rows whose sick signals are known.
+    """
 
     model: Loaded
     truth: Labelled
     false_alarm_rate: float
+    explanations: ExplanationPolicy | None = None
+    blames: tuple[Blame, ...] = ()
 
 
 def trial_from_proto(message: pb.EvaluateModelRequest, model: Loaded, limits: FrameLimits) -> Trial:
@@ -40,6 +53,8 @@ def trial_from_proto(message: pb.EvaluateModelRequest, model: Loaded, limits: Fr
         named.
     SignalMismatchError
         The frame has other signals than the model.
+    UnsupportedPairError, PluginNotFoundError
+        The explainer named cannot explain this model.
     UnreachableRateError
         The rate is below the smallest p-value there is.
     """
@@ -64,7 +79,16 @@ def trial_from_proto(message: pb.EvaluateModelRequest, model: Loaded, limits: Fr
     if message.HasField("false_alarm_rate"):
         rate = message.false_alarm_rate
     pipeline.calibration.threshold(rate)  # refuses a rate out of reach before any work is done
-    return Trial(model, Labelled(frame, labels, names, ordered), rate)
+    policy = ExplanationPolicy(explainer=message.explainer) if message.explanations else None
+    if policy is not None:
+        pipeline.reasoner.rung(policy)  # likewise an explainer that cannot do it
+    blames = blames_from_proto(message.blames, pipeline, len(frame))
+    if blames and frame.time is not None and (np.diff(frame.time) < 0).any():
+        raise InvalidFrameError(
+            "the rows are not in time order, so it is not clear which ones are blamed; sort them",
+            field="frame",
+        )
+    return Trial(model, Labelled(frame, labels, names, ordered), rate, policy, blames)
 
 
 def _names(message: frame_pb2.Words, rows: int) -> tuple[str, ...]:

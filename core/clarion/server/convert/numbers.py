@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -53,6 +54,11 @@ def matrix_of(data: bytes, dtype: str, columns: int, field: str) -> AnyArray:
 def bytes_of(array: AnyArray, dtype: str) -> bytes:
     """Return the numbers row by row, little-endian."""
     return np.ascontiguousarray(array, dtype).tobytes()
+
+
+def defined(value: float) -> float | None:
+    """Return ``value``, or None, which leaves a field unset, where it is not defined."""
+    return value if math.isfinite(value) else None
 
 
 def _wrong_length(data: bytes, field: str, what: str, expected: int) -> InvalidFrameError:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import math
-
 from clarion.evaluation.curves import Curve, Stretches
 from clarion.evaluation.events import EventFigures
 from clarion.evaluation.figures import Figures
 from clarion.evaluation.identifiers import identifies
 from clarion.evaluation.report import Report
-from clarion.server.convert.numbers import bytes_of
+from clarion.server.convert.numbers import bytes_of, defined
 from clarion.server.loaded import Loaded
 from clarion_api.v1 import evaluation_pb2 as pb
 
@@ -52,17 +50,17 @@ def _figures(name: str, figures: Figures, *, baseline: bool) -> pb.Figures:
         baseline=baseline,
         true_positive_count=counts.true_positives,
         false_positive_count=counts.false_positives,
-        recall=_defined(counts.recall),
-        false_alarm_rate=_defined(counts.false_alarm_rate),
-        precision=_defined(counts.precision),
-        f1=_defined(counts.f1),
-        roc_auc=_defined(figures.roc_auc),
-        pr_auc=_defined(figures.pr_auc),
-        vus_pr=_defined(figures.volume.vus_pr),
-        vus_roc=_defined(figures.volume.vus_roc),
-        recall_at_1_percent=_defined(figures.recall_at_1_percent),
-        recall_at_5_percent=_defined(figures.recall_at_5_percent),
-        best_f1_upper_bound=_defined(figures.best_f1_upper_bound),
+        recall=defined(counts.recall),
+        false_alarm_rate=defined(counts.false_alarm_rate),
+        precision=defined(counts.precision),
+        f1=defined(counts.f1),
+        roc_auc=defined(figures.roc_auc),
+        pr_auc=defined(figures.pr_auc),
+        vus_pr=defined(figures.volume.vus_pr),
+        vus_roc=defined(figures.volume.vus_roc),
+        recall_at_1_percent=defined(figures.recall_at_1_percent),
+        recall_at_5_percent=defined(figures.recall_at_5_percent),
+        best_f1_upper_bound=defined(figures.best_f1_upper_bound),
         events=None if figures.events is None else _events(figures.events),
         name_recalls=[
             pb.NameRecall(name=anomaly, row_count=found.rows, recall=found.recall)
@@ -75,12 +73,12 @@ def _events(events: EventFigures) -> pb.EventFigures:
     return pb.EventFigures(
         true_event_count=events.true_events,
         alarm_event_count=events.alarm_events,
-        recall=_defined(events.recall),
-        precision=_defined(events.precision),
-        delay_rows=_defined(events.delay_rows),
-        delay_seconds=_defined(events.delay_seconds),
-        alarms_per_asset_day=_defined(events.alarms_per_asset_day),
-        false_events_per_asset_day=_defined(events.false_events_per_asset_day),
+        recall=defined(events.recall),
+        precision=defined(events.precision),
+        delay_rows=defined(events.delay_rows),
+        delay_seconds=defined(events.delay_seconds),
+        alarms_per_asset_day=defined(events.alarms_per_asset_day),
+        false_events_per_asset_day=defined(events.false_events_per_asset_day),
     )
 
 
@@ -104,8 +102,3 @@ def _trace(report: Report) -> pb.ScoreTrace:
         anomalous_row_counts=found.anomalous.tolist(),
         alarm_counts=found.alarms.tolist(),
     )
-
-
-def _defined(value: float) -> float | None:
-    """Return ``value``, or None, which leaves a field unset, where it is not defined."""
-    return value if math.isfinite(value) else None
