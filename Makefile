@@ -42,8 +42,8 @@ test: $(DEV_STAMP) ## Run the tests that are not marked slow; ARGS reaches pytes
 test-slow: $(DEV_STAMP) ## Run the tests that are marked slow.
 	$(BIN)/python -m pytest -m slow $(ARGS)
 
-test-deep: $(DEV_STAMP) ## Install the extra deep (torch), and run what needs it.
-	$(INSTALL) --editable '.[deep]'
+test-deep: $(DEV_STAMP) ## Install the extras deep (torch) and pyod, and run what needs them.
+	$(INSTALL) --editable '.[deep,pyod]'
 	$(BIN)/python -m pytest -n 2 tests/clarion_detectors tests/contract/test_builtin.py $(ARGS)
 
 check: lint types imports proto-check ## Run every static check.

@@ -3,25 +3,19 @@
 from clarion.registry import Registry, hookimpl
 
 _PYOD = (
-    "ABOD",
     "CBLOF",
     "GMM",
     "HBOS",
-    "HDBSCAN",
-    "IForest",
-    "INNE",
     "KDE",
     "KNN",
-    "KPCA",
     "LODA",
     "LOF",
     "MCD",
     "OCSVM",
     "PCA",
-    "QMCD",
     "Sampling",
 )
-"""PyOD's detectors that score each row on its own; see `clarion_detectors.pyod_detectors`."""
+"""PyOD's detectors that score each row on its own; see `clarion_detectors.pyod_kinds`."""
 
 
 @hookimpl
@@ -65,6 +59,7 @@ def clarion_register_detectors(registry: Registry) -> None:
     registry.add("spectral_residual", "clarion_detectors.spectral_residual:SpectralResidual")
     registry.add("sub_pca", "clarion_detectors.sub_pca:SubPca")
     registry.add("svm", "clarion_detectors.svm:Svm")
+    registry.add("trailing_ensemble", "clarion_detectors.trailing_ensemble:TrailingEnsemble")
     registry.add("var", "clarion_detectors.var:Var")
     registry.add("zscore", "clarion_detectors.zscore:Zscore")
     for name in _PYOD:

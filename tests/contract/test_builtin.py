@@ -23,19 +23,15 @@ DEEP = {"autoencoder", "cnn", "deep_sad", "dnn", "image_autoencoder", "rnn"}
 ADAPTED = {entry.name for entry in REGISTRIES.detectors if entry.name.startswith("pyod.")}
 LIBRARIES = dict.fromkeys(DEEP, ("torch",)) | dict.fromkeys(ADAPTED, ("pyod", "skops"))
 """Of optional extras, without which a detector can be registered but not fitted."""
-QUICKER = {"pyod.IForest": {"n_estimators": 10}, "pyod.INNE": {"n_estimators": 5}}
-"""What takes PyOD milliseconds a row, and is the same with fewer parts."""
 
-EXCEPTIONS: dict[tuple[str, str], str] = {
-    ("detectors", "pyod.HDBSCAN"): "check_spike_scores_highest",  # many rows score 1, its largest
-}
+EXCEPTIONS: dict[tuple[str, str], str] = {}
 """The one law, if any, that a plugin is allowed to break; each is in the README's table."""
 
 
 def all_plugins() -> list[Any]:
-    """Return every plugin as a parameter; those adapted from PyOD are slow, a row at a time."""
+    """Return the family and the name of every plugin, as parameters."""
     return [
-        pytest.param(family, entry.name, marks=[pytest.mark.slow] if entry.name in ADAPTED else [])
+        pytest.param(family, entry.name)
         for family in ("detectors", "features", "explainers")
         for entry in REGISTRIES.of(family)
     ]
@@ -62,7 +58,7 @@ def test_every_configuration_keeps_every_law(
     for library in LIBRARIES.get(name, ()):
         pytest.importorskip(library, reason=f"{library}, of an optional extra, is not installed")
     tried_on = request.getfixturevalue("subjects") if family == "explainers" else ()
-    results = list(run(family, name, REGISTRIES, QUICKER.get(name), subjects=tried_on))
+    results = list(run(family, name, REGISTRIES, subjects=tried_on))
     assert len(results) >= FEWEST_CHECKS[family]
     broken = {result.check: result.failure for result in results if not result.passed}
     allowed = EXCEPTIONS.get((family, name))
