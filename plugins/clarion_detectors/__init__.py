@@ -59,7 +59,6 @@ def clarion_register_detectors(registry: Registry) -> None:
     registry.add("spectral_residual", "clarion_detectors.spectral_residual:SpectralResidual")
     registry.add("sub_pca", "clarion_detectors.sub_pca:SubPca")
     registry.add("svm", "clarion_detectors.svm:Svm")
-    registry.add("trailing_ensemble", "clarion_detectors.trailing_ensemble:TrailingEnsemble")
     registry.add("var", "clarion_detectors.var:Var")
     registry.add("zscore", "clarion_detectors.zscore:Zscore")
     for name in _PYOD:
