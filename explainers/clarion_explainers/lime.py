@@ -15,12 +15,13 @@ from clarion.frames import Frame
 from clarion.inputs import missing_extra, robust_scale, scaled
 from clarion.parameters import parameter
 from clarion_explainers.local_line import LocalLine
-from clarion_explainers.mirrored_points import mirrored_normal, sobol_net
+from clarion_explainers.mirrored_points import points, sobol_net
 
 _WIDTH = 0.75
 """Kernel width over sqrt(d): the default of `lime`'s own explainer of tables (lime_tabular.py)."""
 _COVERED = 0.95
 """Share of the bootstrap worlds that an interval covers."""
+_LIMIT = np.finfo(np.float64).max
 _MOST_SIGNALS = 1024
 """A row of so many takes seconds: 4 points a signal, and a fit in the square of their number."""
 
@@ -74,15 +75,15 @@ class Lime:
             The library `lime` is not installed.
         """
         frame = frame.aligned_to(scorable.background.names)
-        normal = scorable.background.numeric()
-        center, scale = scorable.once("lime.scale", lambda: robust_scale(normal))
-        deviation = np.nan_to_num(scaled(frame.numeric(), center, scale))
-        library = _library(len(scale))
+        pairs = self._points(len(frame.signals)) // 2
+        setting = scorable.once(f"lime.{pairs}", lambda: _Setting.of(scorable, pairs))
+        deviation = np.nan_to_num(scaled(frame.numeric(), setting.center, setting.scale))
+        copies = (frame.take(np.full(2 * pairs + 1, i)) for i in range(len(frame)))
         lines = [
-            self._line(library, scorable, frame.take(slice(i, i + 1)), scale, deviation[i], seed)
-            for i, seed in enumerate(seeds)
+            setting.line(scorable, row, off, seed)
+            for row, off, seed in zip(copies, deviation, seeds, strict=True)
         ]
-        at_row = np.array([line.at_row for line in lines])
+        at_row, scores = np.array([(line.at_row, line.score) for line in lines]).reshape(-1, 2).T
         slopes = np.array([line.slopes for line in lines]).reshape(deviation.shape)
         contributions = scorable.by_player(slopes * deviation)
         width = np.array([line.width for line in lines]).reshape(contributions.shape)
@@ -93,7 +94,7 @@ class Lime:
             label=Label.SAMPLED,
             method="lime",
             value_function="local slope times the deviation from the background's mean",
-            additivity_error=additivity_error(contributions, base_value, scorable.score(frame)),
+            additivity_error=additivity_error(contributions, base_value, scores),
             fit_quality=np.array([line.quality for line in lines]),
             interval=np.stack([contributions - width, contributions + width], axis=2),
         )
@@ -101,47 +102,57 @@ class Lime:
     def _points(self, d: int) -> int:
         return int(2 ** math.ceil(math.log2(max(self.samples, 4 * d))))
 
-    def _line(
-        self,
-        library: Any,
-        scorable: Scorable,
-        row: Frame,
-        scale: FloatArray,
-        deviation: FloatArray,
-        seed: np.uint64,
-    ) -> _Line:
-        d, pairs = len(scale), self._points(len(scale)) // 2
-        net = scorable.once(f"lime.net.{pairs}", lambda: sobol_net(pairs, d))
-        rng = np.random.default_rng(int(seed))
-        steps = np.concatenate([np.zeros((1, d)), mirrored_normal(net, rng)])  # the row first
-        limit = np.finfo(np.float64).max
-        around = np.clip(row.numeric() + steps * scale, -limit, limit)
-        scores = scorable.score(row.take(np.zeros(len(steps), np.int64)).with_numeric(around))
-        line = LocalLine()
-        _, _, quality, at_row = library.explain_instance_with_data(
-            steps,
-            scores[:, None],
-            np.sqrt((steps**2).sum(axis=1)),
-            label=0,
-            num_features=d,
-            feature_selection="none",
-            model_regressor=line,
-        )
-        off = line.replicates(rng) * deviation
-        return _Line(float(at_row[0]), line.coef_, float(quality), _width(scorable, off))
-
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Line:
-    """Its value at the row, its slopes per normal deviation ``(d,)``, and its R².
+    """The row's score, the line's value there, its slopes per normal deviation ``(d,)``, its R².
 
     ``width`` is half that of each contribution's interval, shape ``(k,)``.
     """
 
+    score: float
     at_row: float
     slopes: FloatArray
     quality: float
     width: FloatArray
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Setting:
+    """What all rows of a scorable share: normal center and scale, the net, and the library."""
+
+    center: FloatArray
+    scale: FloatArray
+    net: NDArray[np.uint32]
+    base: Any
+
+    @classmethod
+    def of(cls, scorable: Scorable, pairs: int) -> _Setting:
+        center, scale = robust_scale(scorable.background.numeric())
+        return cls(center, scale, sobol_net(pairs, len(scale)), _library(len(scale)))
+
+    def line(
+        self, scorable: Scorable, copies: Frame, deviation: FloatArray, seed: np.uint64
+    ) -> _Line:
+        """Lay a line around a row, given as often as there are points."""
+        rng = np.random.default_rng(int(seed))
+        steps = points(self.net, rng)
+        around = steps * self.scale
+        around += copies.numeric()
+        np.clip(around, -_LIMIT, _LIMIT, out=around)
+        scores = scorable.score(copies.with_numeric(around))
+        line = LocalLine()
+        _, _, quality, at_row = self.base.explain_instance_with_data(
+            steps,
+            scores[:, None],
+            np.sqrt((steps**2).sum(axis=1)),
+            label=0,
+            num_features=len(self.scale),
+            feature_selection="none",
+            model_regressor=line,
+        )
+        width = _width(scorable, line.replicates(rng) * deviation)
+        return _Line(float(scores[0]), float(at_row[0]), line.coef_, float(quality), width)
 
 
 def _width(scorable: Scorable, off: FloatArray) -> FloatArray:

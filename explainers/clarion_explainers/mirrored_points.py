@@ -6,9 +6,9 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import special
 
 from clarion.arrays import FloatArray
+from clarion.kernels.normal_points import mirrored_normal
 
 _BITS = 30
 """Binary digits of a point's coordinates: what scipy's generator gives."""
@@ -25,12 +25,11 @@ def sobol_net(count: int, d: int) -> NDArray[np.uint32]:
     return np.asarray(net * 2**_BITS).astype(np.uint32)
 
 
-def mirrored_normal(net: NDArray[np.uint32], rng: np.random.Generator) -> FloatArray:
-    """Return standard normal points and their mirror images, shape ``(2 count, d)``.
+def points(net: NDArray[np.uint32], rng: np.random.Generator) -> FloatArray:
+    """Return the origin, standard normal points, and their mirror images, ``(2 count + 1, d)``.
 
     The digits of ``net`` are shifted at random, digit by digit, which keeps them as even as they
     are: Dick & Pillichshammer (2010), Digital nets and sequences, chapter 4.
     """
     shift = rng.integers(0, 2**_BITS, net.shape[1], dtype=np.uint32)
-    half = special.ndtri(((net ^ shift) + 0.5) / 2**_BITS)
-    return np.concatenate([half, -half])
+    return mirrored_normal(net, shift, _BITS)

@@ -36,13 +36,13 @@ def mirrored_least_squares(
             slopes[j] += lever * odd[i]
             for k in range(j + 1):
                 normal[j, k] += lever * half[i, k]
-    _factor(normal)
-    _solve(normal, slopes)
-    inverse = np.zeros((d, d))
+    right = np.zeros((d, d + 1))
     for j in range(d):
-        inverse[j, j] = 1.0
-        _solve(normal, inverse[j])
-    return slopes, inverse
+        right[j, j] = 1.0
+        right[j, d] = slopes[j]
+    _factor(normal)
+    _solve(normal, right)
+    return right[:, d].copy(), right[:, :d].copy()
 
 
 @kernel
@@ -64,13 +64,17 @@ def _factor(matrix: FloatArray) -> None:
 
 @kernel
 def _solve(matrix: FloatArray, right: FloatArray) -> None:
-    """Solve ``matrix x = right`` in place, given what `_factor` made of the matrix."""
-    d = len(right)
+    """Solve ``matrix X = right`` (d, m) in place, given what `_factor` made of the matrix."""
+    d, m = right.shape
     for j in range(d):
         for k in range(j):
-            right[j] -= matrix[j, k] * right[k]
-        right[j] /= matrix[j, j]
+            for c in range(m):
+                right[j, c] -= matrix[j, k] * right[k, c]
+        for c in range(m):
+            right[j, c] /= matrix[j, j]
     for j in range(d - 1, -1, -1):
         for k in range(j + 1, d):
-            right[j] -= matrix[k, j] * right[k]
-        right[j] /= matrix[j, j]
+            for c in range(m):
+                right[j, c] -= matrix[k, j] * right[k, c]
+        for c in range(m):
+            right[j, c] /= matrix[j, j]

@@ -33,20 +33,22 @@ def pair_influences(
     """
     n, d = half.shape
     out = np.empty((n, d))
+    lever = np.empty(d)
     for i in range(n):
         missed = odd[i]
         for j in range(d):
             missed -= half[i, j] * slopes[j]
-            out[i, j] = 0.0
+            lever[j] = 0.0
+        # Column by column: the inner loop runs over independent sums, so it vectorises in order.
         for k in range(d):
             for j in range(d):
-                out[i, j] += inverse[k, j] * half[i, k]
+                lever[j] += inverse[k, j] * half[i, k]
         leverage = 0.0
         for j in range(d):
-            leverage += 2 * weights[i] * half[i, j] * out[i, j]
+            leverage += 2 * weights[i] * half[i, j] * lever[j]
         pull = 2 * weights[i] * missed / max(1 - leverage, _LEAST)
         for j in range(d):
-            out[i, j] *= pull
+            out[i, j] = pull * lever[j]
     return out
 
 
