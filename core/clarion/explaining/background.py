@@ -68,10 +68,10 @@ class Background:
 
         The last entry is of what the chain returns: what a sequence detector unrolls.
         """
-        done = chain.transform(self._apart())
+        done = chain.transform(self.apart())
         return [_means(frame) for frame in (*done.inputs, done.frame)]
 
-    def _apart(self) -> Frame:
+    def apart(self) -> Frame:
         """Return the windows, each as an asset of its own, so that none reaches into another."""
         length = self.history + 1
         windows = np.repeat(np.arange(len(self), dtype=np.int32), length)

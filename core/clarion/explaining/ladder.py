@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 
+from clarion.detectors import AdditiveTerms, QuadraticForm
 from clarion.errors import (
     BudgetExceededError,
     ClarionError,
@@ -135,7 +136,7 @@ def explain(
     within(rung, evaluations)
     with plugin_errors("explainers", rung.name, "explaining"):
         answer = rung.explainer.explain(scorable, frame, evaluations=evaluations, seeds=seeds)
-    believed = _well_formed(answer, (len(frame), scorable.n_players), rung)
+    believed = _grouped(_well_formed(answer, scorable, len(frame), rung), scorable)
     if rung.explainer.role is Role.DECOMPOSITION and believed.label is not Label.SAMPLED:
         _check_sums(believed, scorable, frame, rung.name)
     return believed
@@ -152,11 +153,13 @@ def _rung(scorable: Scorable, registries: Registries, name: str, role: Role) -> 
     return Rung(name, explainer, support)
 
 
-def _well_formed(answer: object, each: tuple[int, int], rung: Rung) -> Attribution:
+def _well_formed(answer: object, scorable: Scorable, rows: int, rung: Rung) -> Attribution:
     """Return an explainer's answer if its arrays are finite and of the right shapes."""
     if not (isinstance(answer, Attribution) and isinstance(answer.label, Label)):
         raise _refused(rung.name, "no attribution")
-    rows, decomposes = each[0], rung.explainer.role is Role.DECOMPOSITION
+    alone = np.shape(answer.contributions) == (rows, len(scorable.background.signals))
+    each = (rows, len(scorable.background.signals) if alone else scorable.n_players)
+    decomposes = rung.explainer.role is Role.DECOMPOSITION
     arrays: list[tuple[str, object, tuple[int, ...]]] = [
         ("contributions", answer.contributions, each),
         ("base values", answer.base_value, (rows,)),
@@ -171,6 +174,28 @@ def _well_formed(answer: object, each: tuple[int, int], rung: Rung) -> Attributi
         if not are_finite(array, shape):
             raise _refused(rung.name, f"{field} that are not finite float64 of shape {shape}")
     return answer
+
+
+def _grouped(answer: Attribution, scorable: Scorable) -> Attribution:
+    """Return the sums over each player's features, where an explainer gave one value a feature.
+
+    One that knows nothing of players is not refused. Sums of exact values are the players' own for
+    2-additive games only (SCIENCE 1, "Grouping"); for others they just add up.
+    """
+    if answer.contributions.shape[1] == scorable.n_players:
+        return answer
+    errors, ends = answer.standard_error, answer.interval
+    two_additive = isinstance(scorable.capability, (AdditiveTerms, QuadraticForm))
+    keeps = answer.label is not Label.EXACT or two_additive
+    if ends is not None:
+        ends = np.stack([scorable.by_player(ends[:, :, end]) for end in range(2)], axis=2)
+    return replace(
+        answer,
+        contributions=scorable.by_player(answer.contributions),
+        label=answer.label if keeps else Label.ADDITIVE,
+        standard_error=None if errors is None else scorable.by_player(errors),
+        interval=ends,
+    )
 
 
 def _check_sums(answer: Attribution, scorable: Scorable, frame: Frame, name: str) -> None:

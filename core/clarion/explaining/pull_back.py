@@ -1,24 +1,18 @@
-"""Pull-back: from the attributions of features to raw signals, and to raw cells.
+"""Pull-back: from the attributions of features to raw cells.
 
-By signal, where every feature reads one signal, group attributions are sums of members': for a
-2-additive game (additive terms, quadratic form) they are the Shapley values of the game whose
-players are whole signals, so `exact` stays `exact` (SCIENCE 1, "Grouping"); for other games the sum
-still adds up and is labelled `additive`.
-
-By cell, each stage is undone in turn, a feature's attribution going to the cells in proportion to
-their shares in the feature (second-level rule); `linear_cells` has the exact form.
+Each stage is undone in turn, a feature's attribution going to the cells in proportion to their
+shares in the feature (second-level rule, SCIENCE 1); `linear_cells` has the exact form. What a
+signal gets as a player (`clarion.explaining.games`) its cells sum to: see `Tracer.matched`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from clarion.arrays import FloatArray, Int64Array
-from clarion.detectors import AdditiveTerms, QuadraticForm
-from clarion.explainers import Attribution, Label, additivity_error
 from clarion.features import Features, Trace
 from clarion.frames import Frame, SignalKind
 from clarion.pipeline.chain import Transformed
@@ -62,36 +56,6 @@ class Origins:
         return np.array([j for j, read in enumerate(self.of) if signal in read], np.int64)
 
 
-def by_signal(
-    answer: Attribution, scores: FloatArray, origins: Origins, capability: object
-) -> Attribution:
-    """Return ``answer`` summed over the features of each raw signal, shape ``(m, n_signals)``.
-
-    A feature that reads several signals is split among them evenly here; cells tell more.
-    Intervals are summed end by end, which is conservative: members err together at worst, and then
-    the sum errs by the sum of their widths.
-    """
-    sums = _summed(answer.contributions, origins)
-    errors, ends = answer.standard_error, answer.interval
-    return replace(
-        answer,
-        contributions=sums,
-        label=label_by_signal(answer.label, origins, capability),
-        additivity_error=additivity_error(sums, answer.base_value, scores),
-        # Errors of members may be correlated: their sum bounds the error of the sum.
-        standard_error=None if errors is None else _summed(errors, origins),
-        interval=None if ends is None else _summed(ends, origins),
-    )
-
-
-def label_by_signal(label: Label, origins: Origins, capability: object) -> Label:
-    """Return what ``label`` becomes once features are summed over their raw signals."""
-    one_to_one = origins.single and len({read[0] for read in origins.of}) == len(origins.of)
-    two_additive = isinstance(capability, (AdditiveTerms, QuadraticForm))
-    keeps = label is not Label.EXACT or one_to_one or (origins.single and two_additive)
-    return label if keeps else Label.ADDITIVE
-
-
 def by_cell(done: Transformed, index: int, contributions: FloatArray, reads: StageReads) -> Cells:
     """Return the raw cells' contributions to one row of features, their sum unchanged.
 
@@ -118,14 +82,6 @@ def by_cell(done: Transformed, index: int, contributions: FloatArray, reads: Sta
     contribution = np.concatenate([rows[key] for key in keys])
     kept = contribution != 0
     return Cells(row[kept], signal[kept], contribution[kept])
-
-
-def _summed(values: FloatArray, origins: Origins) -> FloatArray:
-    out = np.zeros((len(values), origins.n_signals, *values.shape[2:]))
-    for feature, read in enumerate(origins.of):
-        for signal in read:
-            out[:, signal] += values[:, feature] / len(read)
-    return out
 
 
 def _undone(

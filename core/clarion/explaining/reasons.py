@@ -1,18 +1,26 @@
-"""The explain step: rows of features to attributions by feature and by raw signal."""
+"""The explain step: rows of features to attributions by player, and by feature for their cells."""
 
 from __future__ import annotations
 
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 
-from clarion.arrays import FloatArray
+import numpy as np
+
+from clarion.arrays import FloatArray, Int64Array
 from clarion.errors import BudgetExceededError, UnsupportedPairError
-from clarion.explainers import Attribution, Role, Scorable
+from clarion.explainers import Attribution, Label, Role, Scorable, additivity_error
 from clarion.explaining import ladder
-from clarion.explaining.pull_back import Origins, by_signal
+from clarion.explaining.blocks import Work, Worker
+from clarion.explaining.cache import Hits
+from clarion.explaining.games import Game, Games
+from clarion.explaining.tracing import Tracer
 from clarion.explaining.values import seeds
 from clarion.frames import Frame
-from clarion.pipeline.answer import DEFAULT_EVALUATIONS, ExplainedRows, ExplanationPolicy
-from clarion.registry import Registries
+from clarion.pipeline.answer import DEFAULT_EVALUATIONS, ExplainedRows, ExplanationPolicy, View
+
+_CELL_METHOD = "quadratic"
+"""Name of the explainer whose closed form `Tracer.exact` takes to raw cells."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -21,62 +29,38 @@ class Reasons:
 
     Attributes
     ----------
-    by_feature, by_signal
-        The decomposition over the detector's features, and over the raw signals.
+    game
+        Among whom the scores are shared out.
+    by_player
+        The decomposition, one column a player.
+    by_feature
+        The contributions of the detector's features, shape ``(m, d)``; no rows where neither
+        players nor cells need them.
     cross_checks
-        By signal, with each explainer's name.
+        By player, with each explainer's name.
+    hits
+        How much of it was in the cache.
     """
 
-    by_feature: Attribution
-    by_signal: Attribution
+    game: Game
+    by_player: Attribution
+    by_feature: FloatArray
     cross_checks: tuple[tuple[str, Attribution], ...]
+    hits: Hits
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Reasoner:
     """Explains what one model scored."""
 
-    scorable: Scorable
-    rungs: list[ladder.Rung]
-    registries: Registries
-    origins: Origins
+    games: Games
+    worker: Worker
     digest: str
 
-    def reasons(
-        self, features: Frame, scores: FloatArray, policy: ExplanationPolicy
-    ) -> Reasons | None:
-        """Explain the rows of ``features``; None where there are none, or nothing fits and may not.
-
-        What cannot be done is refused without any row to explain too: a stream is told when it
-        opens, not by its first anomaly.
-
-        Raises
-        ------
-        BudgetExceededError, UnsupportedPairError, PluginNotFoundError
-            No explainer can do what ``policy`` asks, and it does not allow to go without.
-        """
-        if policy.rows is ExplainedRows.NONE:
-            return None
-        try:
-            _require_numbers(features)
-            rung = self.rung(policy)
-            checks = [self._named(name, Role.CROSS_CHECK, policy) for name in policy.cross_checks]
-            if not len(features):
-                return None
-            drawn = seeds(self.digest, features)
-            answers = [
-                ladder.explain(
-                    each, self.scorable, features, evaluations_allowed(policy, each), drawn
-                )
-                for each in (rung, *checks)
-            ]
-        except (BudgetExceededError, UnsupportedPairError):
-            if policy.allow_unexplained:
-                return None
-            raise
-        by_signals = [by_signal(a, scores, self.origins, self.scorable.capability) for a in answers]
-        names = (check.name for check in checks)
-        return Reasons(answers[0], by_signals[0], tuple(zip(names, by_signals[1:], strict=True)))
+    @property
+    def scorable(self) -> Scorable:
+        """What is explained by default: the score, shared out among the raw signals where it can be."""
+        return self.games.plain.scorable
 
     def rung(self, policy: ExplanationPolicy) -> ladder.Rung:
         """Return the explainer that ``policy`` names, or the best one within its budget.
@@ -86,21 +70,173 @@ class Reasoner:
         BudgetExceededError, UnsupportedPairError, PluginNotFoundError
             There is none.
         """
+        return self._rungs(self.games.of(policy.players), policy)[0]
+
+    def reasons(
+        self,
+        tracer: Tracer,
+        rows: Int64Array,
+        scores: FloatArray,
+        policy: ExplanationPolicy,
+        check: Callable[[], None] = lambda: None,
+    ) -> Reasons | None:
+        """Explain some rows of features; None where there are none, or nothing fits and may not.
+
+        What cannot be done is refused without any row to explain too: a stream is told when it
+        opens, not by its first anomaly.
+
+        Parameters
+        ----------
+        rows, scores
+            Which rows of ``tracer.done.frame``, and their scores.
+        check
+            Called between blocks of rows; may raise.
+
+        Raises
+        ------
+        BudgetExceededError, UnsupportedPairError, PluginNotFoundError
+            No explainer can do what ``policy`` asks, and it does not allow to go without.
+        InvalidParameterError, LimitExceededError
+            Players that the model cannot have.
+        """
+        if policy.rows is ExplainedRows.NONE:
+            return None
+        features = tracer.done.frame.take(rows)
+        try:
+            _require_numbers(features)
+            game = self.games.of(policy.players)
+            if game.reads is None:
+                return _by_cells(game, tracer, rows, scores, policy)
+            return self._explained(game, features, scores, policy, check)
+        except (BudgetExceededError, UnsupportedPairError):
+            if policy.allow_unexplained:
+                return None
+            raise
+
+    def _explained(
+        self,
+        game: Game,
+        features: Frame,
+        scores: FloatArray,
+        policy: ExplanationPolicy,
+        check: Callable[[], None],
+    ) -> Reasons | None:
+        rung, beside = self._rungs(game, policy)
+        checks = [_named(game, name, Role.CROSS_CHECK, policy) for name in policy.cross_checks]
+        if not len(features):
+            return None
+        drawn, alone = seeds(self.digest, features), self.games.alone
+        spent = 0 if beside is None else beside.support.evaluations
+        budget = evaluations_allowed(policy, rung, extra=spent) - spent
+        answer, hits = self._done(game, Work(rung, game.scorable, features, budget, drawn), check)
+        parts = np.empty((0, 0))
+        if beside is not None:
+            work = Work(beside, alone, features, spent, drawn)
+            parts = self.worker.explain(work, None, check)[0].contributions
+        elif game.scorable is alone:
+            parts = answer.contributions
+        checked = [
+            self._done(
+                game,
+                Work(each, game.scorable, features, evaluations_allowed(policy, each), drawn),
+                check,
+            )[0]
+            for each in checks
+        ]
+        return Reasons(
+            game,
+            game.by_player(answer, scores),
+            parts,
+            tuple(
+                (c.name, game.by_player(a, scores)) for c, a in zip(checks, checked, strict=True)
+            ),
+            hits,
+        )
+
+    def _done(self, game: Game, work: Work, check: Callable[[], None]) -> tuple[Attribution, Hits]:
+        same: Hashable = None if work.scorable is self.games.alone else game.choice
+        return self.worker.explain(work, same, check)
+
+    def _rungs(
+        self, game: Game, policy: ExplanationPolicy
+    ) -> tuple[ladder.Rung, ladder.Rung | None]:
+        """Return what explains the players, and what explains their features where cells need it."""
         if policy.explainer:
-            return self._named(policy.explainer, Role.DECOMPOSITION, policy)
-        return ladder.best(self.rungs, evaluations_allowed(policy, *self.rungs))
+            rung = _named(game, policy.explainer, Role.DECOMPOSITION, policy)
+        else:
+            rung = ladder.best(game.rungs, evaluations_allowed(policy, *game.rungs))
+        if policy.view is not View.FULL or game.scorable is self.games.alone:
+            return rung, None
+        able = self.games.alone_rungs
+        same = [other for other in able if other.name == rung.name]
+        beside = same[0] if same else ladder.best(able, evaluations_allowed(policy, *able))
+        both = rung.support.evaluations + beside.support.evaluations
+        if both > evaluations_allowed(policy, rung, extra=beside.support.evaluations):
+            raise BudgetExceededError(
+                f"'{rung.name}' needs {rung.support.evaluations} evaluations a row for the players, "
+                f"and '{beside.name}' {beside.support.evaluations} more for the cells of the full "
+                f"view: more than the {policy.max_evaluations} allowed",
+                field="policy.max_evaluations",
+                explainer=rung.name,
+                needed=both,
+            )
+        return rung, beside
 
-    def _named(self, name: str, role: Role, policy: ExplanationPolicy) -> ladder.Rung:
-        rung = ladder.named(self.scorable, self.registries, name, role)
-        return ladder.within(rung, evaluations_allowed(policy, rung))
+
+def _by_cells(
+    game: Game, tracer: Tracer, rows: Int64Array, scores: FloatArray, policy: ExplanationPolicy
+) -> Reasons | None:
+    """Sum the exact contributions of raw cells, which make a 2-additive game, by player.
+
+    Raises
+    ------
+    UnsupportedPairError
+        Another explainer or a cross-check was asked for, or a row is so far out, or lacks a value,
+        that its score is not quadratic in its cells.
+    """
+    if policy.explainer not in ("", _CELL_METHOD) or policy.cross_checks:
+        raise UnsupportedPairError(
+            f"for this model, time blocks are explained by '{_CELL_METHOD}' alone, without "
+            "cross-checks: its features mix the rows of several blocks",
+            field="policy.cross_checks" if policy.cross_checks else "policy.explainer",
+            supported=_CELL_METHOD,
+        )
+    if not len(rows):
+        return None
+    parts = np.zeros((len(rows), len(game.roster.players)))
+    for k, index in enumerate(rows):
+        cells = tracer.exact(int(index))
+        if cells is None:
+            raise UnsupportedPairError(
+                "a row to explain has a missing cell, or one so far out that its features do not "
+                "follow it, so that its score has no parts by time block; ask for signals",
+                field="policy.players",
+                supported="signals",
+            )
+        parts[k] = tracer.by_player(int(index), cells, game.roster)
+    base = np.full(len(rows), game.alone.mean_score())
+    answer = Attribution(
+        contributions=parts,
+        base_value=base,
+        label=Label.EXACT,
+        method=_CELL_METHOD,
+        value_function="marginal over the background's windows",
+        additivity_error=additivity_error(parts, base, scores),
+    )
+    return Reasons(game, answer, np.empty((0, 0)), (), Hits(len(rows)))
 
 
-def evaluations_allowed(policy: ExplanationPolicy, *rungs: ladder.Rung) -> int:
+def _named(game: Game, name: str, role: Role, policy: ExplanationPolicy) -> ladder.Rung:
+    rung = ladder.named(game.scorable, game.registries, name, role)
+    return ladder.within(rung, evaluations_allowed(policy, rung))
+
+
+def evaluations_allowed(policy: ExplanationPolicy, *rungs: ladder.Rung, extra: int = 0) -> int:
     """Return the evaluations allowed: unless said, always enough for the cheapest of ``rungs``."""
     if policy.max_evaluations is not None:
         return policy.max_evaluations
     cheapest = min((rung.support.evaluations for rung in rungs), default=0)
-    return max(DEFAULT_EVALUATIONS, cheapest)
+    return max(DEFAULT_EVALUATIONS, cheapest + extra)
 
 
 def _require_numbers(features: Frame) -> None:

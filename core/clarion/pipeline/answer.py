@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from clarion.arrays import BoolArray, FloatArray, Int64Array
 from clarion.errors import InvalidParameterError
 from clarion.explainers import Attribution, Label
+from clarion.explaining.cache import Hits
+from clarion.explaining.players import Player, PlayerChoice
 
 DEFAULT_EVALUATIONS = 2048
 RELIABLE_FIT = 0.5
@@ -51,7 +53,10 @@ class ExplanationPolicy:
     allow_unexplained
         Answer without explanations where no explainer fits, instead of raising.
     view
-        How much each record holds.
+        How much each record holds. The full one explains features too, where they are not the
+        players: both count as evaluations.
+    players
+        Among whom each score is shared out; the raw signals unless said.
     """
 
     rows: ExplainedRows | tuple[int, ...] = ExplainedRows.ANOMALOUS
@@ -60,6 +65,7 @@ class ExplanationPolicy:
     max_evaluations: int | None = None
     allow_unexplained: bool = False
     view: View = View.BASIC
+    players: PlayerChoice = field(default_factory=PlayerChoice)
 
     def __post_init__(self) -> None:
         if self.max_evaluations is not None and not 0 <= self.max_evaluations <= 1_000_000:
@@ -78,6 +84,16 @@ class SignalReason:
     word: str
     expected: float | None
     unit: str
+    contribution: float
+    share: float
+    standard_error: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlayerReason:
+    """One player's part in a score, where players are not the raw signals themselves."""
+
+    player: Player
     contribution: float
     share: float
     standard_error: float | None
@@ -118,13 +134,18 @@ class CrossCheck:
 
 @dataclass(frozen=True, slots=True)
 class CellReason:
-    """One raw cell's part in a score; ``lag`` rows of the asset before the explained one."""
+    """One raw cell's part in a score; ``lag`` rows of the asset before the explained one.
+
+    ``value`` is in ``unit``, None where missing or not a number; ``word`` that of a coded signal.
+    """
 
     signal: str
     lag: int
     time: int | None
     value: float | None
     contribution: float
+    unit: str = ""
+    word: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,6 +176,8 @@ class Explanation:
     cross_checks: tuple[CrossCheck, ...]
     cells: tuple[CellReason, ...]
     summary: str
+    player_ranking: tuple[PlayerReason, ...] = ()
+    cells_label: Label | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -172,12 +195,16 @@ class Answer:
     explained
         Shape ``(m,)``: indices into ``scores`` of the rows explained.
     attribution
-        By raw signal, shape ``(m, n_signals)``, in the order of the model's signals; None where
-        nothing was asked for or nothing fitted.
+        By player, shape ``(m, n_players)``: by raw signal, in the order of the model's signals,
+        unless the policy chose other players. None where nothing was asked for or nothing fitted.
     explanations
         A record for each explained row; empty for ``View.COLUMNS``.
     signals
         Names of the model's signals.
+    players
+        The columns of ``attribution``; empty where they are the signals.
+    hits
+        Rows explained, and how many of them an earlier call had paid for.
     """
 
     scores: FloatArray
@@ -190,3 +217,5 @@ class Answer:
     attribution: Attribution | None
     explanations: tuple[Explanation, ...]
     signals: tuple[str, ...]
+    players: tuple[Player, ...] = ()
+    hits: Hits = field(default_factory=Hits)

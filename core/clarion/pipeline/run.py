@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -14,15 +15,24 @@ import numpy as np
 
 from clarion.arrays import BoolArray, FloatArray, Int64Array
 from clarion.detectors import FittedDetector, FittedSequenceDetector
-from clarion.errors import ArtifactCorruptError, InvalidFrameError, InvalidParameterError
-from clarion.explainers import Label, Role, Scorable
-from clarion.explaining import ladder
+from clarion.errors import (
+    ArtifactCorruptError,
+    InvalidFrameError,
+    InvalidParameterError,
+    OperationCancelledError,
+)
+from clarion.explainers import Label, Scorable
 from clarion.explaining.background import Background
+from clarion.explaining.blocks import Worker
+from clarion.explaining.cache import AttributionCache, Hits
 from clarion.explaining.counterfactual import NormalValues
 from clarion.explaining.culprits import Clearer
-from clarion.explaining.pull_back import Origins, StageReads, label_by_signal
+from clarion.explaining.games import Games
+from clarion.explaining.lags import Lags, feature_lags
+from clarion.explaining.pull_back import Origins, StageReads
 from clarion.explaining.reasons import Reasoner, Reasons
 from clarion.explaining.record import Recorder, Verdict
+from clarion.explaining.tracing import Tracer, oldest_exact_lag
 from clarion.frames import Frame, Signal
 from clarion.pipeline.answer import Answer, ExplainedRows, ExplanationPolicy, View
 from clarion.pipeline.calibrate import Calibration
@@ -53,6 +63,8 @@ class FittedPipeline:
         Identity of the stored version; empty until stored.
     choice
         What ``auto`` took and what over; None where the spec named a detector.
+    cache
+        Where attributions are kept that were costly; None for nowhere.
     """
 
     spec: PipelineSpec
@@ -65,6 +77,7 @@ class FittedPipeline:
     registries: Registries
     digest: str = ""
     choice: Choice | None = None
+    cache: AttributionCache | None = None
 
     def run(
         self,
@@ -74,6 +87,7 @@ class FittedPipeline:
         false_alarm_rate: float | None = None,
         memory: Memory | None = None,
         stream: str = "",
+        cancelled: Callable[[], bool] = lambda: False,
     ) -> tuple[Answer, Memory]:
         """Score ``frame``, and explain the rows that ``policy`` says.
 
@@ -85,6 +99,8 @@ class FittedPipeline:
             What the stream remembers; None for a batch on its own.
         stream
             Part of the anomalies' identity.
+        cancelled
+            Asked again and again while rows are explained: True once nobody waits for the answer.
 
         Returns
         -------
@@ -100,7 +116,14 @@ class FittedPipeline:
             No explainer can do what ``policy`` asks.
         PluginError
             A plugin raised or broke its contract; it is named.
+        OperationCancelledError
+            ``cancelled`` said so.
         """
+
+        def check() -> None:
+            if cancelled():
+                raise OperationCancelledError("nobody waits for these explanations any more")
+
         policy, memory = policy or ExplanationPolicy(), memory or Memory()
         rate = self.calibration.default_rate if false_alarm_rate is None else false_alarm_rate
         threshold = self.calibration.threshold(rate)
@@ -115,7 +138,8 @@ class FittedPipeline:
         runs, last_runs = follow_runs(memory, whole, done.source_rows, flagged)
         numbers = done.source_rows - remembered
         chosen = self._chosen(policy, numbers, anomalous, len(frame))
-        reasons = self.reasoner.reasons(done.frame.take(chosen), scores[chosen], policy)
+        tracer = self._tracer(whole, done)
+        reasons = self.reasoner.reasons(tracer, chosen, scores[chosen], policy, check)
         verdicts = [
             Verdict(
                 index=int(i),
@@ -128,7 +152,7 @@ class FittedPipeline:
             )
             for i in chosen
         ]
-        recorder = self._recorder(whole, done, reasons, threshold, stream, policy)
+        recorder = self._recorder(tracer, reasons, threshold, stream, policy)
         answer = Answer(
             scores=scores,
             p_values=p_values,
@@ -137,9 +161,13 @@ class FittedPipeline:
             threshold=threshold,
             false_alarm_rate=rate,
             explained=chosen if reasons else chosen[:0],
-            attribution=reasons.by_signal if reasons else None,
-            explanations=recorder.records(verdicts) if recorder else (),
+            attribution=reasons.by_player if reasons else None,
+            explanations=recorder.records(verdicts, check) if recorder else (),
             signals=tuple(signal.name for signal in self.signals),
+            players=reasons.game.roster.players
+            if reasons and not reasons.game.roster.plain
+            else (),
+            hits=reasons.hits if reasons else Hits(),
         )
         return answer, memory.after(whole, self.history, memories, last_runs)
 
@@ -156,9 +184,19 @@ class FittedPipeline:
     @cached_property
     def reasoner(self) -> Reasoner:
         """The explain step, with the explainers that support this detector."""
-        scorable = Scorable(self._score, self.background.rows, self.detector)
-        rungs = ladder.rungs(scorable, self.registries, Role.DECOMPOSITION)
-        return Reasoner(scorable, rungs, self.registries, self.origins, self.digest)
+        games = Games(
+            Scorable(self._score, self.background.rows, self.detector),
+            self.registries,
+            tuple(signal.name for signal in self.signals),
+            self.origins.of,
+            lambda: self._lags,
+            lambda: oldest_exact_lag(self.chain, self.detector, self.background),
+        )
+        return Reasoner(games, Worker(self.digest, self.cache), self.digest)
+
+    @cached_property
+    def _lags(self) -> Lags | None:
+        return feature_lags(self.chain, self.plugin, self.detector, self.background)
 
     @cached_property
     def stage_reads(self) -> StageReads:
@@ -195,18 +233,21 @@ class FittedPipeline:
 
     def default_explainer(self) -> tuple[str, Label] | None:
         """Return the best explainer's name, and its label by raw signal; None if there is none."""
-        if not self.reasoner.rungs:
+        game = self.reasoner.games.plain
+        if not game.rungs:
             return None
-        best = self.reasoner.rungs[0]
-        return best.name, label_by_signal(best.support.label, self.origins, self.detector)
+        return game.rungs[0].name, game.label(game.rungs[0].support.label)
 
     def cost(self, policy: ExplanationPolicy) -> float:
         """Return the seconds that explaining one row takes, measured on a background row now."""
         row = self.background.rows.take(slice(0, 1))
+        window = self.background.windows.take(slice(0, self.history + 1))
+        tracer = self._tracer(window, replace(self.chain.transform(window), frame=row))
         scores = row_scores(self.plugin, self.detector, row)
-        self.reasoner.reasons(row, scores, policy)
+        uncached = replace(self.reasoner, worker=Worker(self.digest))
+        uncached.reasons(tracer, np.arange(1), scores, policy)
         begun = time.perf_counter()
-        self.reasoner.reasons(row, scores, policy)
+        uncached.reasons(tracer, np.arange(1), scores, policy)
         return time.perf_counter() - begun
 
     def _chosen(
@@ -229,10 +270,12 @@ class FittedPipeline:
                 raise InvalidParameterError(f"row {row} has no score: it {why}", field="rows")
         return np.array([place[row] for row in policy.rows], np.int64)
 
+    def _tracer(self, raw: Frame, done: Transformed) -> Tracer:
+        return Tracer(raw, done, self.detector, self.background, self.stage_reads)
+
     def _recorder(
         self,
-        whole: Frame,
-        done: Transformed,
+        tracer: Tracer,
         reasons: Reasons | None,
         threshold: float,
         stream: str,
@@ -242,12 +285,11 @@ class FittedPipeline:
             return None
         return Recorder(
             signals=self.signals,
-            raw=whole,
-            done=done,
+            raw=tracer.raw,
+            done=tracer.done,
             reasons=reasons,
-            detector=self.detector,
+            tracer=tracer,
             background=self.background,
-            reads=self.stage_reads,
             clearer=self.clearer,
             normal_values=self.normal_values,
             calibration=self.calibration,

@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from clarion.arrays import FloatArray
-from clarion.explainers import Attribution, Label
-from clarion.explaining.pull_back import Origins, by_signal
+from clarion.explainers import Attribution, Label, Scorable
+from clarion.explaining.games import Game
+from clarion.explaining.players import PlayerChoice, Roster
 from clarion.frames import Asset, Frame
 from clarion.pipeline.answer import ExplainedRows, ExplanationPolicy, View
 from clarion.pipeline.fit import fit
@@ -83,7 +84,9 @@ def test_exact_means_the_shapley_values_of_the_raw_signals(
         assert answer.method in {"neighbours", "permutation_shap", "rescaled_sum", "tree_shap"}
 
 
-@pytest.mark.parametrize("detector", ["mahalanobis", "pca", "ecod", "hbos"])
+@pytest.mark.parametrize(
+    "detector", ["mahalanobis", "pca", "ecod", "hbos", "one_class_svm", "kde", "gmm"]
+)
 @pytest.mark.parametrize("chain", ["linear window", "window"])
 def test_exact_stays_exact_behind_a_window(
     model: Model, watched: Watched, shapley: Shapley, detector: str, chain: str
@@ -115,15 +118,14 @@ def one_asset(frame: Frame) -> Frame:
         ("mahalanobis", Label.EXACT, Label.EXACT),
         ("pca", Label.EXACT, Label.EXACT),
         ("ecod", Label.EXACT, Label.EXACT),
-        ("one_class_svm", Label.EXACT, Label.ADDITIVE),
-        ("isolation_forest", Label.EXACT, Label.ADDITIVE),
+        ("one_class_svm", Label.EXACT, Label.EXACT),
         ("knn", Label.ADDITIVE, Label.ADDITIVE),
     ],
 )
-def test_a_sum_over_several_features_is_called_exact_only_where_it_is(
+def test_several_features_a_signal_are_called_exact_only_where_they_are(
     model: Model, watched: Watched, detector: str, one_each: Label, several_each: Label
 ) -> None:
-    """Sums of members are the group's Shapley value for additive and quadratic scores alone."""
+    """The game is played among signals, by whichever explainer can."""
     frame = watched(30, spikes=0.2)
     assert attributed(model(detector, SCALE), frame)[1].label is one_each
     assert attributed(model(detector, LINEAR), frame)[1].label is several_each
@@ -165,10 +167,10 @@ def test_words_and_holes_add_up_and_stay_exact(registries: Registries, shapley: 
 
 
 @pytest.mark.parametrize(
-    ("detector", "label"), [("mahalanobis", "exact"), ("isolation_forest", "additive")]
+    ("detector", "label"), [("mahalanobis", "exact"), ("gmm", "exact"), ("knn", "additive")]
 )
 def test_the_label_promised_beforehand_is_the_answers(detector: str, label: str) -> None:
-    """Several features a signal: a quadratic score stays exact by signal, a forest's does not."""
+    """Several features a signal: what is exact stays so."""
     frame = Frame.of(np.random.default_rng(2).normal(size=(300, 2)))
     windows = Step("window_statistics", {"window": 3, "statistics": ["mean", "sd"]})
     fitted = fit(PipelineSpec(Step(detector), (windows,)), frame, registries=load_plugins())
@@ -179,14 +181,18 @@ def test_the_label_promised_beforehand_is_the_answers(detector: str, label: str)
     assert promised[1] == answer.attribution.label == label
 
 
-def test_intervals_are_summed_end_by_end() -> None:
+def test_a_feature_of_two_signals_is_split_between_them_and_exact_no_more() -> None:
     """Two features of one signal, and one of two signals, of which each gets half."""
-    origins, values = Origins(((0,), (0,), (1, 2)), 3), np.array([[1.0, -2.0, 4.0]])
-    width, zero = np.array([0.5, 1.0, 2.0]), np.zeros(1)
-    ends = np.stack([values - width, values + width], axis=2)
-    answer = Attribution(values, zero, Label.SAMPLED, "lime", "slope", zero, interval=ends)
-    summed = by_signal(answer, zero, origins, None)
-    assert summed.interval is not None
-    assert summed.contributions.tolist() == [[-1.0, 2.0, 2.0]]
-    assert summed.interval.tolist() == [[[-2.5, 0.5], [1.0, 3.0], [1.0, 3.0]]]
-    assert by_signal(replace(answer, interval=None), zero, origins, None).interval is None
+    alone = Scorable(lambda f: np.zeros(len(f)), Frame.of(np.zeros((1, 3))))
+    roster, reads = Roster.of(PlayerChoice(), ("a", "b", "c")), ((0,), (0,), (1, 2))
+    game = Game(PlayerChoice(), roster, reads, alone, Registries())
+    values, width = np.array([[1.0, -2.0, 4.0]]), np.array([0.5, 1.0, 2.0])
+    zero, ends = np.zeros(1), np.stack([values - width, values + width], axis=2)
+    answer = Attribution(values, zero, Label.EXACT, "lime", "slope", zero, interval=ends)
+    split = game.by_player(answer, zero)
+    assert game.scorable is alone
+    assert split.label is Label.ADDITIVE
+    assert split.contributions.tolist() == [[-1.0, 2.0, 2.0]]
+    assert split.interval is not None
+    assert split.interval.tolist() == [[[-2.5, 0.5], [1.0, 3.0], [1.0, 3.0]]]
+    assert game.by_player(replace(answer, interval=None), zero).interval is None
