@@ -21,6 +21,34 @@ else:
 
 DESCRIPTOR: _descriptor.FileDescriptor
 
+class _Players:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PlayersEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Players.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PLAYERS_UNSPECIFIED: _Players.ValueType  # 0
+    """Not said: the signals."""
+    PLAYERS_SIGNALS: _Players.ValueType  # 1
+    """Signals, or groups of them, each in all its rows."""
+    PLAYERS_SIGNAL_BLOCKS: _Players.ValueType  # 2
+    """Signals, or groups of them, each in each block of rows. FAILED_PRECONDITION for models whose
+    features mix the rows of several blocks, unless the score is quadratic in the raw cells.
+    """
+
+class Players(_Players, metaclass=_PlayersEnumTypeWrapper):
+    """Among whom scores are shared out."""
+
+PLAYERS_UNSPECIFIED: Players.ValueType  # 0
+"""Not said: the signals."""
+PLAYERS_SIGNALS: Players.ValueType  # 1
+"""Signals, or groups of them, each in all its rows."""
+PLAYERS_SIGNAL_BLOCKS: Players.ValueType  # 2
+"""Signals, or groups of them, each in each block of rows. FAILED_PRECONDITION for models whose
+features mix the rows of several blocks, unless the score is quadratic in the raw cells.
+"""
+Global___Players: _TypeAlias = Players  # noqa: Y015
+
 class _ExplainedRows:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -159,6 +187,9 @@ class ExplanationPolicy(_message.Message):
     MAX_EVALUATIONS_FIELD_NUMBER: _builtins.int
     ALLOW_UNEXPLAINED_FIELD_NUMBER: _builtins.int
     VIEW_FIELD_NUMBER: _builtins.int
+    PLAYERS_FIELD_NUMBER: _builtins.int
+    BLOCK_ROWS_FIELD_NUMBER: _builtins.int
+    GROUPS_FIELD_NUMBER: _builtins.int
     rows: Global___ExplainedRows.ValueType
     """Optional. Which rows get an explanation; default `EXPLAINED_ROWS_ANOMALOUS`."""
     explainer: _builtins.str
@@ -170,10 +201,24 @@ class ExplanationPolicy(_message.Message):
     allow_unexplained: _builtins.bool
     """Optional. Answers without explanations, instead of an error, where no explainer fits."""
     view: Global___View.ValueType
-    """Optional. How much each record holds; default `VIEW_BASIC`."""
+    """Optional. How much each record holds; default `VIEW_BASIC`. The full view explains features too,
+    where they are not the players: both count as evaluations.
+    """
+    players: Global___Players.ValueType
+    """Optional. Among whom scores are shared out; default `PLAYERS_SIGNALS`."""
+    block_rows: _builtins.int
+    """Optional. Rows of a time block, counted back from the explained row, >= 1; default 1. For
+    `PLAYERS_SIGNAL_BLOCKS` only.
+    """
     @_builtins.property
     def cross_checks(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Optional. Names of cross-checks to lay beside it, such as `lime`; each comes with its R²."""
+
+    @_builtins.property
+    def groups(self) -> _containers.RepeatedCompositeFieldContainer[Global___SignalGroup]:
+        """Optional. Signals that are one player together, such as those of an asset or a subsystem; signals
+        in no group are players of their own.
+        """
 
     def __init__(
         self,
@@ -184,16 +229,95 @@ class ExplanationPolicy(_message.Message):
         max_evaluations: _builtins.int | None = ...,
         allow_unexplained: _builtins.bool = ...,
         view: Global___View.ValueType = ...,
+        players: Global___Players.ValueType = ...,
+        block_rows: _builtins.int | None = ...,
+        groups: _abc.Iterable[Global___SignalGroup] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_max_evaluations", b"_max_evaluations", "max_evaluations", b"max_evaluations"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_block_rows", b"_block_rows", "_max_evaluations", b"_max_evaluations", "block_rows", b"block_rows", "max_evaluations", b"max_evaluations"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_max_evaluations", b"_max_evaluations", "allow_unexplained", b"allow_unexplained", "cross_checks", b"cross_checks", "explainer", b"explainer", "max_evaluations", b"max_evaluations", "rows", b"rows", "view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_block_rows", b"_block_rows", "_max_evaluations", b"_max_evaluations", "allow_unexplained", b"allow_unexplained", "block_rows", b"block_rows", "cross_checks", b"cross_checks", "explainer", b"explainer", "groups", b"groups", "max_evaluations", b"max_evaluations", "players", b"players", "rows", b"rows", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__block_rows: _TypeAlias = _typing.Literal["block_rows"]  # noqa: Y015
+    _WhichOneofArgType__block_rows: _TypeAlias = _typing.Literal["_block_rows", b"_block_rows"]  # noqa: Y015
     _WhichOneofReturnType__max_evaluations: _TypeAlias = _typing.Literal["max_evaluations"]  # noqa: Y015
     _WhichOneofArgType__max_evaluations: _TypeAlias = _typing.Literal["_max_evaluations", b"_max_evaluations"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__block_rows) -> _WhichOneofReturnType__block_rows | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_evaluations) -> _WhichOneofReturnType__max_evaluations | None: ...
 
 Global___ExplanationPolicy: _TypeAlias = ExplanationPolicy  # noqa: Y015
+
+@_typing.final
+class SignalGroup(_message.Message):
+    """Signals that are one player together."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    SIGNALS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Required. The player's name, unlike that of any other player."""
+    @_builtins.property
+    def signals(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Required. Names of its signals; each in one group only."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        signals: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "signals", b"signals"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignalGroup: _TypeAlias = SignalGroup  # noqa: Y015
+
+@_typing.final
+class Player(_message.Message):
+    """One column of an attribution: one or more signals, in all their rows or in a block of them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    SIGNALS_FIELD_NUMBER: _builtins.int
+    FIRST_LAG_FIELD_NUMBER: _builtins.int
+    LAST_LAG_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name: the signal's or the group's, with the block's rows behind it."""
+    first_lag: _builtins.int
+    """First row of its block, counted back from the explained row, which is 0; unset for all rows."""
+    last_lag: _builtins.int
+    """Last row of its block, included; unset for all rows."""
+    @_builtins.property
+    def signals(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Its signals."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        signals: _abc.Iterable[_builtins.str] | None = ...,
+        first_lag: _builtins.int | None = ...,
+        last_lag: _builtins.int | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_first_lag", b"_first_lag", "_last_lag", b"_last_lag", "first_lag", b"first_lag", "last_lag", b"last_lag"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_first_lag", b"_first_lag", "_last_lag", b"_last_lag", "first_lag", b"first_lag", "last_lag", b"last_lag", "name", b"name", "signals", b"signals"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__first_lag: _TypeAlias = _typing.Literal["first_lag"]  # noqa: Y015
+    _WhichOneofArgType__first_lag: _TypeAlias = _typing.Literal["_first_lag", b"_first_lag"]  # noqa: Y015
+    _WhichOneofReturnType__last_lag: _TypeAlias = _typing.Literal["last_lag"]  # noqa: Y015
+    _WhichOneofArgType__last_lag: _TypeAlias = _typing.Literal["_last_lag", b"_last_lag"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__first_lag) -> _WhichOneofReturnType__first_lag | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__last_lag) -> _WhichOneofReturnType__last_lag | None: ...
+
+Global___Player: _TypeAlias = Player  # noqa: Y015
 
 @_typing.final
 class ScoreResponse(_message.Message):
@@ -293,7 +417,7 @@ Global___Scores: _TypeAlias = Scores  # noqa: Y015
 
 @_typing.final
 class Attributions(_message.Message):
-    """Contributions of `k` signals to the scores of `m` explained rows, columnar."""
+    """Contributions of `k` players, by default the signals, to the scores of `m` explained rows, columnar."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -307,6 +431,7 @@ class Attributions(_message.Message):
     ADDITIVITY_ERRORS_FIELD_NUMBER: _builtins.int
     STANDARD_ERRORS_FIELD_NUMBER: _builtins.int
     BACKGROUND_ID_FIELD_NUMBER: _builtins.int
+    PLAYERS_FIELD_NUMBER: _builtins.int
     contributions: _builtins.bytes
     """Row-major little-endian float64, `m` by `k`: in score units, positive pushed the score up;
     base value + sum = score.
@@ -327,11 +452,15 @@ class Attributions(_message.Message):
     """Identity of the background rows."""
     @_builtins.property
     def signal_names(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The `k` signals."""
+        """Names of the `k` players."""
 
     @_builtins.property
     def rows(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """The `m` explained rows: rows of the request's frame."""
+
+    @_builtins.property
+    def players(self) -> _containers.RepeatedCompositeFieldContainer[Global___Player]:
+        """What each of the `k` players is; empty where they are the model's signals."""
 
     def __init__(
         self,
@@ -346,10 +475,11 @@ class Attributions(_message.Message):
         additivity_errors: _builtins.bytes = ...,
         standard_errors: _builtins.bytes = ...,
         background_id: _builtins.str = ...,
+        players: _abc.Iterable[Global___Player] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["additivity_errors", b"additivity_errors", "background_id", b"background_id", "base_values", b"base_values", "contributions", b"contributions", "label", b"label", "method", b"method", "rows", b"rows", "signal_names", b"signal_names", "standard_errors", b"standard_errors", "value_function", b"value_function"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["additivity_errors", b"additivity_errors", "background_id", b"background_id", "base_values", b"base_values", "contributions", b"contributions", "label", b"label", "method", b"method", "players", b"players", "rows", b"rows", "signal_names", b"signal_names", "standard_errors", b"standard_errors", "value_function", b"value_function"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -385,6 +515,8 @@ class Explanation(_message.Message):
     CALIBRATION_ID_FIELD_NUMBER: _builtins.int
     BACKGROUND_ID_FIELD_NUMBER: _builtins.int
     RUN_COUNT_FIELD_NUMBER: _builtins.int
+    PLAYER_RANKING_FIELD_NUMBER: _builtins.int
+    CELLS_LABEL_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Identity of the anomaly: the same row scored again by the same version has the same id."""
     row: _builtins.int
@@ -423,6 +555,8 @@ class Explanation(_message.Message):
     """How many rows in a row of that asset, this one included, were anomalous; 0 for a model whose rows
     have no order.
     """
+    cells_label: Global___Label.ValueType
+    """How far to trust the cells: exact where each has its own Shapley value, else additive."""
     @_builtins.property
     def event_time(self) -> _timestamp_pb2.Timestamp:
         """When it was observed, if said."""
@@ -435,7 +569,7 @@ class Explanation(_message.Message):
 
     @_builtins.property
     def signal_ranking(self) -> _containers.RepeatedCompositeFieldContainer[Global___SignalReason]:
-        """All signals, by falling contribution."""
+        """All signals, by falling contribution; empty where the players are others."""
 
     @_builtins.property
     def culprits(self) -> _containers.RepeatedCompositeFieldContainer[Global___Culprit]:
@@ -447,7 +581,13 @@ class Explanation(_message.Message):
 
     @_builtins.property
     def cells(self) -> _containers.RepeatedCompositeFieldContainer[Global___CellReason]:
-        """Raw cells and their contributions, for `VIEW_FULL`."""
+        """Raw cells and their contributions, by falling size, for `VIEW_FULL`; they sum to the score less
+        the base value.
+        """
+
+    @_builtins.property
+    def player_ranking(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlayerReason]:
+        """All players, by falling contribution, where they are not the signals; else empty."""
 
     def __init__(
         self,
@@ -476,14 +616,54 @@ class Explanation(_message.Message):
         calibration_id: _builtins.str = ...,
         background_id: _builtins.str = ...,
         run_count: _builtins.int = ...,
+        player_ranking: _abc.Iterable[Global___PlayerReason] | None = ...,
+        cells_label: Global___Label.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["event_time", b"event_time", "since_time", b"since_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["anomalous", b"anomalous", "asset", b"asset", "background_id", b"background_id", "base_value", b"base_value", "calibration_id", b"calibration_id", "cells", b"cells", "cleared_p_value", b"cleared_p_value", "cleared_score", b"cleared_score", "cross_checks", b"cross_checks", "culprits", b"culprits", "event_time", b"event_time", "id", b"id", "label", b"label", "method", b"method", "model_version", b"model_version", "p_value", b"p_value", "row", b"row", "row_id", b"row_id", "run_count", b"run_count", "score", b"score", "signal_ranking", b"signal_ranking", "since_time", b"since_time", "summary", b"summary", "threshold", b"threshold"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["anomalous", b"anomalous", "asset", b"asset", "background_id", b"background_id", "base_value", b"base_value", "calibration_id", b"calibration_id", "cells", b"cells", "cells_label", b"cells_label", "cleared_p_value", b"cleared_p_value", "cleared_score", b"cleared_score", "cross_checks", b"cross_checks", "culprits", b"culprits", "event_time", b"event_time", "id", b"id", "label", b"label", "method", b"method", "model_version", b"model_version", "p_value", b"p_value", "player_ranking", b"player_ranking", "row", b"row", "row_id", b"row_id", "run_count", b"run_count", "score", b"score", "signal_ranking", b"signal_ranking", "since_time", b"since_time", "summary", b"summary", "threshold", b"threshold"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Explanation: _TypeAlias = Explanation  # noqa: Y015
+
+@_typing.final
+class PlayerReason(_message.Message):
+    """One player's part in a score."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLAYER_FIELD_NUMBER: _builtins.int
+    CONTRIBUTION_FIELD_NUMBER: _builtins.int
+    SHARE_FIELD_NUMBER: _builtins.int
+    STANDARD_ERROR_FIELD_NUMBER: _builtins.int
+    contribution: _builtins.float
+    """Signed contribution to the score."""
+    share: _builtins.float
+    """|contribution| as a share of the sum of all |contribution|, in [0, 1]."""
+    standard_error: _builtins.float
+    """Standard error of the contribution, for `LABEL_SAMPLED`."""
+    @_builtins.property
+    def player(self) -> Global___Player:
+        """The player."""
+
+    def __init__(
+        self,
+        *,
+        player: Global___Player | None = ...,
+        contribution: _builtins.float = ...,
+        share: _builtins.float = ...,
+        standard_error: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_standard_error", b"_standard_error", "player", b"player", "standard_error", b"standard_error"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_standard_error", b"_standard_error", "contribution", b"contribution", "player", b"player", "share", b"share", "standard_error", b"standard_error"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__standard_error: _TypeAlias = _typing.Literal["standard_error"]  # noqa: Y015
+    _WhichOneofArgType__standard_error: _TypeAlias = _typing.Literal["_standard_error", b"_standard_error"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__standard_error) -> _WhichOneofReturnType__standard_error | None: ...
+
+Global___PlayerReason: _TypeAlias = PlayerReason  # noqa: Y015
 
 @_typing.final
 class SignalReason(_message.Message):
@@ -623,7 +803,7 @@ class CrossCheck(_message.Message):
 
     @_builtins.property
     def signals(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The signals."""
+        """The signals, or the players where these are others."""
 
     @_builtins.property
     def lows(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
@@ -655,7 +835,7 @@ Global___CrossCheck: _TypeAlias = CrossCheck  # noqa: Y015
 
 @_typing.final
 class CellReason(_message.Message):
-    """One raw cell's (or run of cells') part in a score."""
+    """One raw cell's part in a score."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -664,6 +844,8 @@ class CellReason(_message.Message):
     EVENT_TIME_FIELD_NUMBER: _builtins.int
     VALUE_FIELD_NUMBER: _builtins.int
     CONTRIBUTION_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    WORD_FIELD_NUMBER: _builtins.int
     signal: _builtins.str
     """The signal's name."""
     lag: _builtins.int
@@ -672,6 +854,10 @@ class CellReason(_message.Message):
     """Its value; unset where missing or not a number."""
     contribution: _builtins.float
     """Signed contribution to the score."""
+    unit: _builtins.str
+    """The signal's unit."""
+    word: _builtins.str
+    """Its word, for a categorical signal."""
     @_builtins.property
     def event_time(self) -> _timestamp_pb2.Timestamp:
         """When the cell was observed, if said."""
@@ -684,10 +870,12 @@ class CellReason(_message.Message):
         event_time: _timestamp_pb2.Timestamp | None = ...,
         value: _builtins.float | None = ...,
         contribution: _builtins.float = ...,
+        unit: _builtins.str = ...,
+        word: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_value", b"_value", "event_time", b"event_time", "value", b"value"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_value", b"_value", "contribution", b"contribution", "event_time", b"event_time", "lag", b"lag", "signal", b"signal", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_value", b"_value", "contribution", b"contribution", "event_time", b"event_time", "lag", b"lag", "signal", b"signal", "unit", b"unit", "value", b"value", "word", b"word"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__value: _TypeAlias = _typing.Literal["value"]  # noqa: Y015
     _WhichOneofArgType__value: _TypeAlias = _typing.Literal["_value", b"_value"]  # noqa: Y015
