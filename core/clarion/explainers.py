@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, ClassVar, Protocol, TypeVar
+from typing import Any, ClassVar, Protocol, TypeVar, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -177,6 +177,20 @@ class Explainer(Protocol):
             (those that sample use as many as fit).
         seeds
             Shape ``(n,)``: the only source of randomness, one a row.
+        """
+        ...
+
+
+@runtime_checkable
+class Interactions(Protocol):
+    """An explainer that also knows how pairs of players act together."""
+
+    def interactions(self, scorable: Scorable, frame: Frame) -> FloatArray:
+        """Return the Shapley interaction index of each pair, ``(n, k, k)``, in score units.
+
+        Symmetric, 0 on the diagonal: what two players add together beyond what each adds alone, for
+        the game that `Explainer.explain` plays (Grabisch & Roubens 1999, Int. J. Game Theory 28,
+        p. 547).
         """
         ...
 

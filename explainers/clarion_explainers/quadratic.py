@@ -64,6 +64,30 @@ class QuadraticShap:
             method="quadratic",
         )
 
+    def interactions(self, scorable: Scorable, frame: Frame) -> FloatArray:
+        """Return ``2 A_ij ((x - m)_i (x - m)_j + C_ij)``, summed over the features of each player.
+
+        ``m`` and ``C`` (divided by their number) are the background's moments; what any two players
+        add beyond each alone, for the game has no interactions of three. Shape ``(n, k, k)``.
+
+        Raises
+        ------
+        UnsupportedPairError
+            The score is no quadratic form.
+        """
+        detector = scorable.capability
+        if not isinstance(detector, QuadraticForm):
+            raise unsupported(scorable, "quadratic", QuadraticForm)
+        matrix = 2.0 * detector.quadratic().matrix
+        normal = detector.coordinates(scorable.background)
+        mean, covariance = normal.mean(axis=0), np.cov(normal, rowvar=False, bias=True)
+        k, player = scorable.n_players, scorable.player_of
+        out = np.zeros((len(frame), k, k))
+        for pairs, row in zip(out, detector.coordinates(frame) - mean, strict=True):
+            np.add.at(pairs, (player[:, None], player), matrix * (np.outer(row, row) + covariance))
+            np.fill_diagonal(pairs, 0.0)
+        return out
+
 
 def _prepare(
     detector: QuadraticForm, scorable: Scorable
