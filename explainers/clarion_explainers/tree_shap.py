@@ -1,24 +1,23 @@
-"""SHAP values of tree ensembles, through the `shap` library."""
+"""SHAP values of tree ensembles, in the game of the trees' own training rows."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from clarion.arrays import FloatArray
-from clarion.detectors import Forest, TreeEnsemble
+from clarion.detectors import TreeEnsemble
 from clarion.explainers import Attribution, Label, Role, Scorable, Support
 from clarion.frames import Frame
-from clarion.inputs import missing_extra
+from clarion.kernels.tree_program import TreeProgram, tree_program
+from clarion.kernels.tree_shap import tree_shap
 from clarion_explainers.decomposition import decomposition
 from clarion_explainers.refusal import unsupported
 
-_ROWS = 16
-"""Rows a call: `shap` holds the interpreter lock, so other threads wait no longer than these."""
+PATH_DEPENDENT = "path-dependent (training cover)"
+"""Absent features send a row down both branches, in proportion to the training rows that took them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,10 +27,8 @@ class TreeShap:
     Where a split asks for an absent feature, both branches count, in proportion to the training
     rows that took them: Lundberg et al. (2020), Nature Machine Intelligence 2, algorithm 1. So the
     base value is the forest's mean over its training rows, and features that the forest does not
-    use may still be credited through those they went along with in training.
-
-    The library's other game, over background rows, is computed there in single precision: its
-    values add up to 1e-7 only, and it is not offered.
+    use may still be credited through those they went along with in training. What the background
+    says instead, `tree_shap_interventional` tells. The equation is in `clarion.kernels.tree_program`.
     """
 
     role: ClassVar[Role] = Role.DECOMPOSITION
@@ -50,73 +47,32 @@ class TreeShap:
         ------
         UnsupportedPairError
             The score is no tree ensemble.
-        MissingExtraError
-            The library `shap` is not installed.
+        ArtifactCorruptError
+            The detector's nodes do not form trees.
         """
-        detector = scorable.capability
-        if not isinstance(detector, TreeEnsemble):
-            raise unsupported(scorable, "tree_shap", TreeEnsemble)
-        explainer, base_value = scorable.once("tree_shap.explainer", lambda: _prepare(detector))
-        with np.errstate(over="ignore"):  # beyond float32 is infinite: right of every threshold
-            routed = frame.aligned_to(scorable.background.names).numeric().astype(np.float32)
+        program = path_program(scorable, "tree_shap")
+        rows = frame.aligned_to(scorable.background.names).numeric()
         return decomposition(
             scorable.score(frame),
-            _shap_values(explainer, routed.astype(np.float64)),
-            base_value,
+            tree_shap(rows, program),
+            program.base_value,
             label=Label.EXACT,
             method="tree_shap",
-            value_function="path-dependent (training cover)",
+            value_function=PATH_DEPENDENT,
         )
 
 
-def _prepare(detector: TreeEnsemble) -> tuple[Any, float]:
-    """Return the library's explainer of the score itself, and the score's mean over the cover."""
-    try:
-        from shap import TreeExplainer
-    except ImportError as error:
-        raise missing_extra("shap", "explain") from error
-    forest = detector.forest()
-    explainer = TreeExplainer({"trees": _trees(forest)}, feature_perturbation="tree_path_dependent")
-    return explainer, _mean_over_cover(forest)
+def path_program(scorable: Scorable, explainer: str) -> TreeProgram:
+    """Return the edges of the scorable's trees for its players; laid out once.
 
-
-def _shap_values(explainer: Any, rows: FloatArray) -> FloatArray:
-    out = np.empty(rows.shape)
-    for start in range(0, len(rows), _ROWS):
-        part = rows[start : start + _ROWS]
-        out[start : start + _ROWS] = explainer.shap_values(part, check_additivity=False)
-    return out
-
-
-def _trees(forest: Forest) -> list[dict[str, NDArray[Any]]]:
-    """Return each tree as the library takes it, its leaves worth their share of the score."""
-    share = forest.scale / len(forest.roots)
-    ends = [*forest.roots[1:], len(forest.left)]
-    return [
-        _tree(forest, slice(int(root), int(end)), share)
-        for root, end in zip(forest.roots, ends, strict=True)
-    ]
-
-
-def _tree(forest: Forest, nodes: slice, share: float) -> dict[str, NDArray[Any]]:
-    left, right = (
-        np.where(child[nodes] < 0, -1, child[nodes] - nodes.start).astype(np.int32)
-        for child in (forest.left, forest.right)
+    Raises
+    ------
+    UnsupportedPairError, ArtifactCorruptError
+        The score is no tree ensemble, or its nodes do not form trees.
+    """
+    detector = scorable.capability
+    if not isinstance(detector, TreeEnsemble):
+        raise unsupported(scorable, explainer, TreeEnsemble)
+    return scorable.once(
+        "tree_shap.program", lambda: tree_program(detector.forest(), scorable.player_of)
     )
-    return {
-        "children_left": left,
-        "children_right": right,
-        "children_default": left,  # where missing cells go: the detector refuses them
-        "features": forest.feature[nodes].astype(np.int32),
-        "thresholds": forest.threshold[nodes],
-        "values": share * forest.value[nodes, None],
-        "node_sample_weight": forest.cover[nodes],
-    }
-
-
-def _mean_over_cover(forest: Forest) -> float:
-    tree = np.searchsorted(forest.roots, np.arange(len(forest.left)), side="right") - 1
-    reach = forest.cover / forest.cover[forest.roots[tree]]
-    leaves = forest.left < 0
-    mean = math.fsum(forest.value[leaves] * reach[leaves]) / len(forest.roots)
-    return forest.offset + forest.scale * mean

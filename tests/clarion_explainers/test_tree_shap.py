@@ -1,4 +1,3 @@
-import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -8,7 +7,7 @@ import pytest
 
 from clarion.arrays import FloatArray
 from clarion.detectors import Forest
-from clarion.errors import MissingExtraError, UnsupportedPairError
+from clarion.errors import UnsupportedPairError
 from clarion.explainers import Attribution, Label, Scorable
 from clarion.frames import Frame
 from clarion_explainers.tree_shap import TreeShap
@@ -190,12 +189,6 @@ def test_a_forest_that_cannot_be_written_to_is_explained() -> None:
     for name in ("roots", "left", "right", "feature", "threshold", "value", "cover"):
         getattr(trees, name).flags.writeable = False
     assert explain(case, rows(2, 3)).additivity_error.max() <= 1e-12
-
-
-def test_without_the_library_the_error_names_the_cure(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "shap", None)
-    with pytest.raises(MissingExtraError, match=r"pip install 'clarion\[explain\]'"):
-        explain(scorable(2), rows(1, 2))
 
 
 def test_detectors_without_trees_are_refused() -> None:

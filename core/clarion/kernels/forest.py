@@ -46,7 +46,7 @@ def pack(forest: Forest, n_features: int) -> PackedForest:
     ArtifactCorruptError
         The nodes do not form trees, or read features that rows do not have.
     """
-    _check(forest, n_features)
+    require_trees(forest, n_features)
     levels, inner = [], forest.roots
     while len(inner):
         levels.append(inner)
@@ -67,7 +67,8 @@ def pack(forest: Forest, n_features: int) -> PackedForest:
     )
 
 
-def _check(forest: Forest, n_features: int) -> None:
+def require_trees(forest: Forest, n_features: int) -> None:
+    """Raise ArtifactCorruptError unless the nodes form trees that read ``n_features`` at most."""
     inner = np.flatnonzero(forest.left >= 0)
     children = np.concatenate([forest.left[inner], forest.right[inner]])
     nodes = np.sort(np.concatenate([forest.roots, children]))
