@@ -7,6 +7,11 @@ from clarion.registry import Registry, hookimpl
 def clarion_register_explainers(registry: Registry) -> None:
     """Register the explainers of this package."""
     registry.add("additive", "clarion_explainers.additive:Additive")
+    registry.add("expected_gradients", "clarion_explainers.expected_gradients:ExpectedGradients")
+    registry.add(
+        "integrated_gradients", "clarion_explainers.integrated_gradients:IntegratedGradients"
+    )
+    registry.add("kernel_shap", "clarion_explainers.kernel_shap:KernelShap")
     registry.add("lime", "clarion_explainers.lime:Lime")
     registry.add("neighbours", "clarion_explainers.neighbours:NeighbourTerms")
     registry.add("permutation_shap", "clarion_explainers.permutation_shap:PermutationShap")

@@ -33,13 +33,12 @@ class Orders:
     def draw(cls, pairs: int, players: int, rows: int, seed: np.uint64) -> Self:
         """Draw ``pairs`` (at least 8) orders of ``players``, and background rows without repeats.
 
-        An eighth of the pairs, or more where there are fewer rows, visit a row again: they tell
-        what the orders leave to chance from what the rows do.
+        See `visits`.
         """
         rng = np.random.default_rng(int(seed))
-        visited = rng.permutation(rows)[: pairs - max(4, pairs // 8)]
+        visited, start = visits(pairs, rows, rng)
         rank = rng.permuted(np.tile(np.arange(players), (pairs, 1)), axis=1)
-        return cls(rank, visited, np.arange(pairs) % len(visited))
+        return cls(rank, visited, start)
 
     def __len__(self) -> int:
         """Steps between start and end, over all walks: ``2 pairs (k - 1)``."""
@@ -65,3 +64,18 @@ class Orders:
         forward = np.take_along_axis(gains[:, 0], self.rank, axis=1)
         backward = np.take_along_axis(gains[:, 1], self.rank.shape[1] - 1 - self.rank, axis=1)
         return np.asarray((forward + backward) / 2)
+
+
+def visits(pairs: int, rows: int, rng: np.random.Generator) -> tuple[Int64Array, Int64Array]:
+    """Return the rows visited by ``pairs`` (at least 8), and the place of each pair's row in them.
+
+    An eighth of the pairs, or more where there are fewer rows, visit a row again: they tell what
+    else is left to chance from what the rows do.
+    """
+    visited = rng.permutation(rows)[: pairs - max(4, pairs // 8)]
+    return visited, np.arange(pairs) % len(visited)
+
+
+def enough_to_visit(rows: int) -> int:
+    """Return the fewest pairs whose `visits` are to all of so many rows."""
+    return rows + max(4, (rows - 1) // 7)

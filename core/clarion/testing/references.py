@@ -180,6 +180,20 @@ class NearRows(_Reference):
         return distances, np.argsort(distances, axis=1, kind="stable")[:, :_NEAREST]
 
 
+class Horn(_Reference):
+    """Gradients: the distance from a point one scale off the center, in a direction of its own."""
+
+    __slots__ = ()
+
+    def gradients(self, points: FloatArray) -> FloatArray:
+        """Return the deviations ``points`` (n, d) over their scores, shape ``(n, d)``."""
+        return points / _distance(points)[:, None]
+
+    def score(self, frame: Frame) -> FloatArray:
+        """Return the distance, shape ``(n,)``: at least 1."""
+        return _distance(self.coordinates(frame))
+
+
 class Links(_Reference):
     """A linked sum: the root of one score plus the logarithm of another."""
 
@@ -217,6 +231,7 @@ REFERENCES: tuple[type[_Reference], ...] = (
     Bumps,
     Grove,
     NearRows,
+    Horn,
     Links,
     Opaque,
 )
@@ -225,6 +240,10 @@ REFERENCES: tuple[type[_Reference], ...] = (
 def _last_ignored(values: FloatArray) -> FloatArray:
     values[:, -1] = 0.0
     return values
+
+
+def _distance(points: FloatArray) -> FloatArray:
+    return np.sqrt(1.0 + _summed(np.square(points)))
 
 
 def _summed(values: FloatArray) -> FloatArray:
