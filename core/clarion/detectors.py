@@ -281,11 +281,12 @@ class Differentiable(Protocol):
 class LinkedSum(Protocol):
     """The score is a sum of increasing functions (links) of other detectors' scores.
 
-    ``score(frame) = sum_i linked(i, members()[i].score(frame))``.
+    ``score(frame) = sum_i linked(i, members()[i].score(frame))``, each member given the columns of
+    its own ``signals``.
     """
 
     def members(self) -> tuple[FittedDetector, ...]:
-        """Return the detectors, which take the same frames."""
+        """Return the detectors; the signals of each are among those of this one."""
         ...
 
     def linked(self, member: int, scores: FloatArray) -> FloatArray:

@@ -48,6 +48,15 @@ def complete(frame: Frame, signals: Sequence[Signal]) -> FloatArray:
     return values
 
 
+def narrowed(frame: Frame, signals: Sequence[Signal]) -> Frame:
+    """Return the rows of a numeric ``frame`` with those of its signals only, in that order."""
+    names = [signal.name for signal in signals]
+    if frame.names == tuple(names):
+        return frame
+    place = {name: column for column, name in enumerate(frame.names)}
+    return frame.with_numeric(frame.numeric()[:, [place[name] for name in names]], signals)
+
+
 def require_rows(rows: int, needed: int, what: str) -> None:
     """Raise TooFewRowsError unless there are ``needed`` rows; ``what`` needs them."""
     if rows < needed:

@@ -13,7 +13,9 @@ from numpy.typing import NDArray
 from clarion.arrays import FloatArray
 from clarion.detectors import LinkedSum
 from clarion.explainers import Attribution, Explainer, Label, Role, Scorable, Support
+from clarion.features import columns_of
 from clarion.frames import Frame
+from clarion.inputs import narrowed
 from clarion_explainers.additive import Additive
 from clarion_explainers.decomposition import decomposition
 from clarion_explainers.neighbours import NeighbourTerms
@@ -65,10 +67,11 @@ class RescaledSum:
             explainer = _explainer_of(part)
             if explainer is None:
                 raise unsupported(part, "rescaled_sum", LinkedSum)
-            answer = explainer.explain(part, frame, evaluations=0, seeds=seeds)
+            own = narrowed(frame, part.background.signals)
+            answer = explainer.explain(part, own, evaluations=0, seeds=seeds)
             link = partial(detector.linked, member)
-            rescaled, base = _rescaled(answer, part.score(frame), link)
-            contributions += rescaled
+            rescaled, base = _rescaled(answer, part.score(own), link)
+            contributions[:, columns_of(scorable.background, own.names)] += rescaled
             base_value += base
         return decomposition(
             scorable.score(frame),
@@ -84,7 +87,8 @@ def _parts(scorable: Scorable, detector: LinkedSum) -> tuple[Scorable, ...]:
     return scorable.once(
         "rescaled_sum.parts",
         lambda: tuple(
-            Scorable(member.score, scorable.background, member) for member in detector.members()
+            Scorable(member.score, narrowed(scorable.background, member.signals), member)
+            for member in detector.members()
         ),
     )
 

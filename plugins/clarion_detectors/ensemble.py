@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from fnmatch import fnmatchcase
 from typing import Any, ClassVar, Self
 
 import numpy as np
@@ -13,7 +14,7 @@ from clarion.detectors import Detector, DetectorKind, DetectorTraits, FittedDete
 from clarion.errors import ArtifactCorruptError, InvalidParameterError
 from clarion.features import FitContext, rows_by_asset
 from clarion.frames import Frame, Signal
-from clarion.inputs import require_rows
+from clarion.inputs import narrowed, require_rows
 from clarion.parameters import parameter
 from clarion.plugins import load_plugins
 from clarion.registry import Registries
@@ -41,9 +42,10 @@ class FittedEnsemble:
         SignalMismatchError, InvalidFrameError
             Other signals than those fitted, or a missing cell.
         """
+        rows = frame.aligned_to([signal.name for signal in self.signals])
         total = np.zeros(len(frame))
         for member, detector in enumerate(self.detectors):
-            total += self.linked(member, detector.score(frame))
+            total += self.linked(member, detector.score(narrowed(rows, detector.signals)))
         return total
 
     def members(self) -> tuple[FittedDetector, ...]:
@@ -107,7 +109,8 @@ class Ensemble:
 
     members: tuple[dict[str, Any], ...] = parameter(
         ({"plugin": "mahalanobis"}, {"plugin": "knn"}),
-        "Detectors of the row kind: the 'plugin' and, where not the defaults, its 'parameters'.",
+        "Detectors of the row kind: the 'plugin', its 'parameters' where not the defaults, and the "
+        "'signals' where not all: a list of names, in which * stands for any text.",
     )
     calibration_share: float = parameter(
         0.25,
@@ -126,11 +129,10 @@ class Ensemble:
                 "an ensemble needs at least one member", field="parameters.members"
             )
         for i, member in enumerate(self.members):
-            named = isinstance(member.get("plugin"), str)
-            described = isinstance(member.get("parameters", {}), Mapping)
-            if not named or not described or member.keys() - {"plugin", "parameters"}:
+            if not _is_member(member):
                 raise InvalidParameterError(
-                    "a member is an object with 'plugin' and, if need be, 'parameters'",
+                    "a member is an object with 'plugin' and, if need be, 'parameters' and a list "
+                    "of 'signals'",
                     field=f"parameters.members[{i}]",
                 )
 
@@ -145,6 +147,7 @@ class Ensemble:
             A member that is no detector of the row kind.
         """
         members = [self._built(i, context.registries) for i in range(len(self.members))]
+        signals = [self._signals(i, frame) for i in range(len(self.members))]
         fitting, held_out = self._split(frame, context)
         require_rows(len(held_out), _FEWEST_CALIBRATION_ROWS, "the calibration of an ensemble")
         detectors, links = [], []
@@ -152,10 +155,22 @@ class Ensemble:
             context.check_cancelled()
             name = self.members[i]["plugin"]
             context.progress(i / len(members), f"fitting {name}")
-            detectors.append(member.fit(fitting, None, replace(context, held_out=None)))
-            links.append(ConformalLink.of(detectors[-1].score(held_out)))
+            rows = narrowed(fitting, signals[i])
+            detectors.append(member.fit(rows, None, replace(context, held_out=None)))
+            links.append(ConformalLink.of(detectors[-1].score(narrowed(held_out, signals[i]))))
         plugins = tuple(member["plugin"] for member in self.members)
         return FittedEnsemble(frame.signals, plugins, tuple(detectors), tuple(links))
+
+    def _signals(self, i: int, frame: Frame) -> tuple[Signal, ...]:
+        """Return the signals of ``frame`` that a member reads."""
+        patterns = self.members[i].get("signals", ["*"])
+        chosen = [s for s in frame.signals if any(fnmatchcase(s.name, p) for p in patterns)]
+        if not chosen:
+            raise InvalidParameterError(
+                f"none of the {len(frame.signals)} signals has a name like {patterns}",
+                field=f"parameters.members[{i}].signals",
+            )
+        return tuple(chosen)
 
     def _built(self, i: int, registries: Registries) -> Detector:
         step = self.members[i]
@@ -183,3 +198,14 @@ class Ensemble:
         calibrating: Int64Array = np.sort(np.concatenate(kept))
         fitting = np.setdiff1d(np.arange(len(frame)), calibrating)
         return frame.take(fitting), frame.take(calibrating)
+
+
+def _is_member(member: Mapping[str, Any]) -> bool:
+    signals = member.get("signals", ["*"])
+    return (
+        isinstance(member.get("plugin"), str)
+        and isinstance(member.get("parameters", {}), Mapping)
+        and isinstance(signals, (list, tuple))
+        and all(isinstance(pattern, str) for pattern in signals)
+        and not member.keys() - {"plugin", "parameters", "signals"}
+    )

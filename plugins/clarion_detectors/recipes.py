@@ -8,7 +8,7 @@ on public sets (SCIENCE 6; ``make bench SUITE=detection`` measures them).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from clarion.pipeline.spec import Step
 from clarion.recipes import Facts, Line
@@ -17,6 +17,9 @@ _ENOUGH_INCIDENTS = 50
 _SHORT_HISTORY = 1_000
 """Rows of an asset below which sensors wander beyond what was seen of them."""
 _FEWEST_WINDOWS = 200
+_SUBSEQUENCE = 50
+_FEWEST_SUBSEQUENCES = 10 * _SUBSEQUENCE
+"""Ten rows for each cell of a subsequence, so that their subspace is not one of chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,16 +50,22 @@ class ShortSensors:
 
 @dataclass(frozen=True, slots=True)
 class Sensors:
-    """Several sensors in time order: level, spread and slope of the last rows, two ways."""
+    """Several sensors in time order: what lasts, seen by the last rows, and what has just begun."""
 
     priority: ClassVar[int] = 30
 
     def line(self, facts: Facts) -> Line | None:
-        """Return distance and neighbours over trailing windows."""
-        if not facts.ordered or facts.numeric < 2 or facts.longest < _SHORT_HISTORY:
+        """Return distance and neighbours over trailing windows, and distance over the newest row."""
+        if not _followed(facts) or facts.numeric < 2:
             return None
-        windows = Step("window_statistics", {"window": 10, "statistics": ["mean", "sd", "slope"]})
-        return Line(_together("mahalanobis", "knn"), (windows,))
+        lasting, newest = ["mean", "sd", "slope"], ["last", "change"]
+        windows = Step("window_statistics", {"window": 10, "statistics": lasting + newest})
+        members = [
+            _member("mahalanobis", lasting),
+            _member("knn", lasting),
+            _member("mahalanobis", newest),
+        ]
+        return Line(Step("ensemble", {"members": members}), (windows,))
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +76,10 @@ class OneSignal:
 
     def line(self, facts: Facts) -> Line | None:
         """Return a principal component analysis of windows of 50 rows."""
-        alone = facts.ordered and facts.numeric == 1 and not facts.coded
-        if not alone or facts.longest < _SHORT_HISTORY:
-            return None
-        return Line(Step("sub_pca", {"window": 50, "error_weight": 0.5}))
+        suits = _followed(facts) and facts.numeric == 1 and not facts.coded
+        return (
+            Line(Step("sub_pca", {"window": _SUBSEQUENCE, "error_weight": 0.5})) if suits else None
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,25 +98,46 @@ class Flows:
 
 @dataclass(frozen=True, slots=True)
 class Vetted:
-    """Rows known to be normal: nearest neighbours."""
+    """Rows known to be normal, each for itself: nearest neighbours."""
 
     priority: ClassVar[int] = 60
 
     def line(self, facts: Facts) -> Line | None:
         """Return the five nearest neighbours."""
-        return Line(Step("knn")) if facts.vetted else None
+        suits = facts.vetted and not _followed(facts)
+        return Line(Step("knn")) if suits else None
 
 
 @dataclass(frozen=True, slots=True)
 class Unvetted:
-    """Rows that nobody has vetted: neighbours in many small samples, where anomalies are alone."""
+    """Rows that nobody has vetted, each for itself: neighbours in many small samples.
+
+    In a small sample an anomaly is alone.
+    """
 
     priority: ClassVar[int] = 70
 
     def line(self, facts: Facts) -> Line | None:
-        """Return the nearest row of each of 50 small samples; it suits any rows."""
+        """Return the nearest row of each of 50 small samples; it suits whatever no other does."""
+        if _followed(facts):
+            return None
         small = {"neighbours": 1, "bags": 50, "max_reference_rows": 64}
         return Line(Step("bagged_knn", small))
+
+
+def _followed(facts: Facts) -> bool:
+    """Return whether some asset was followed for so long that a row is judged by those before it.
+
+    What scores each row for itself is then no candidate: on injected anomalies, which leave the
+    range of a signal, it may win, and it is blind to a usual value at an unusual time.
+    """
+    alone = facts.numeric == 1 and not facts.coded
+    enough = facts.longest >= (_FEWEST_SUBSEQUENCES if alone else _SHORT_HISTORY)
+    return facts.ordered and facts.numeric > 0 and enough
+
+
+def _member(plugin: str, statistics: list[str]) -> dict[str, Any]:
+    return {"plugin": plugin, "signals": [f"*.{statistic}" for statistic in statistics]}
 
 
 def _together(*members: str) -> Step:

@@ -11,14 +11,14 @@ from scipy import sparse
 from clarion.arrays import FloatArray, Int64Array
 from clarion.features import Trace
 
-_LINEAR = ("mean", "slope")
+_LINEAR = ("mean", "slope", "last", "change")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WindowLineage:
     """Leads from window statistics back to the cells of their windows.
 
-    The mean and the slope are linear. The others share out by what they are made of: the sd by
+    Mean, slope, last and change are linear. The others share out by what they are made of: the sd by
     squared deviation, the energy by square, minimum and maximum among the samples attaining them.
 
     Attributes
@@ -71,6 +71,12 @@ def _slope_weights(samples: FloatArray) -> FloatArray:
     return weights
 
 
+def _newest_weights(samples: FloatArray, *newest: float) -> FloatArray:
+    weights = np.zeros_like(samples)
+    weights[-len(newest) :] = np.array(newest)[:, None]
+    return weights
+
+
 _SHARES: dict[str, Callable[[FloatArray], FloatArray]] = {
     "mean": lambda samples: np.full_like(samples, 1 / len(samples)),
     "sd": lambda samples: _equal_if_none(np.square(samples - samples.mean(axis=0))),
@@ -78,5 +84,7 @@ _SHARES: dict[str, Callable[[FloatArray], FloatArray]] = {
     "max": lambda samples: (samples == samples.max(axis=0)).astype(np.float64),
     "slope": _slope_weights,
     "energy": lambda samples: _equal_if_none(np.square(samples)),
+    "last": lambda samples: _newest_weights(samples, 1.0),
+    "change": lambda samples: _newest_weights(samples, -1.0, 1.0),
 }
 """Weight or share of each sample of a window (window, d) in a statistic, by its name."""

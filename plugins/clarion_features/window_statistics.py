@@ -24,6 +24,7 @@ from clarion.state import State, signal_values
 from clarion_features.window_lineage import WindowLineage
 
 _VERSION = 1
+_OF_WHOLE_WINDOWS = STATISTICS[:6]
 _LARGEST = 1e100
 """Larger values count as this one, so that squares stay finite."""
 
@@ -105,7 +106,7 @@ class WindowStatistics:
     """Mean, sd, minimum, maximum, slope and energy of each signal over the last rows of its asset.
 
     The sd divides by the number of rows, the slope is least squares a row, the energy is the mean
-    square.
+    square. ``last`` hands the newest value on beside them, and ``change`` that from the row before.
     """
 
     traits: ClassVar[ExtractorTraits] = ExtractorTraits(ordered=True)
@@ -113,7 +114,7 @@ class WindowStatistics:
 
     window: int = parameter(10, "Rows in a window.", minimum=2, maximum=100_000, unit="rows")
     statistics: tuple[str, ...] = parameter(
-        STATISTICS, "What is computed of each signal.", choices=STATISTICS
+        _OF_WHOLE_WINDOWS, "What is computed of each signal.", choices=STATISTICS
     )
 
     def __post_init__(self) -> None:

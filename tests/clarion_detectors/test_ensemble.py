@@ -14,12 +14,16 @@ from clarion.errors import (
     TooFewRowsError,
 )
 from clarion.features import FitContext
-from clarion.frames import Asset, Frame
+from clarion.frames import Asset, Frame, SignalKind
 from clarion.parameters import schema
+from clarion.plugins import load_plugins
 from clarion.state import State
+from clarion.testing import DetectorCase, detector_checks
+from clarion.testing.data import normal
 from clarion_detectors.conformal_link import ConformalLink
 from clarion_detectors.ensemble import Ensemble, FittedEnsemble
 from clarion_detectors.isolation_forest import IsolationForest
+from clarion_detectors.knn import Knn
 from clarion_detectors.mahalanobis import Mahalanobis
 
 FOREST: dict[str, Any] = {"plugin": "isolation_forest", "parameters": {"trees": 10}}
@@ -97,6 +101,8 @@ def test_a_member_that_cannot_be_one_is_named(
         ({"plugin": 3},),
         ({"plugin": "knn", "k": 3},),
         ({"plugin": "knn", "parameters": []},),
+        ({"plugin": "knn", "signals": "x0"},),
+        ({"plugin": "knn", "signals": [0]},),
     ],
 )
 def test_what_is_no_list_of_members_is_refused(members: tuple[dict[str, Any], ...]) -> None:
@@ -165,3 +171,34 @@ def test_members_are_described_for_programs() -> None:
     described = schema(Ensemble)["properties"]["members"]
     assert described["items"] == {"type": "object"}
     assert [member["plugin"] for member in described["default"]] == ["mahalanobis", "knn"]
+
+
+LAST: dict[str, Any] = {"plugin": "knn", "signals": ["*2"]}
+
+
+def test_members_read_the_signals_they_name(rng: np.random.Generator, context: FitContext) -> None:
+    frame, held_out, given = plant(rng), plant(rng, 90), plant(rng, 40)
+    context = replace(context, held_out=held_out)
+    fitted = Ensemble(members=(FOREST, LAST)).fit(frame, None, context)
+    assert [[s.name for s in m.signals] for m in fitted.members()] == [["x0", "x1", "x2"], ["x2"]]
+    alone = Knn().fit(Frame.of(frame.values[:, 2:], ["x2"]), None, context)
+    link = ConformalLink.of(alone.score(Frame.of(held_out.values[:, 2:], ["x2"])))
+    expected = link(alone.score(Frame.of(given.values[:, 2:], ["x2"]))) / 2
+    first = fitted.linked(0, fitted.members()[0].score(given))
+    np.testing.assert_allclose(fitted.score(given), first + expected, rtol=1e-12)
+
+
+def test_an_ensemble_over_parts_keeps_every_law() -> None:
+    names = normal({SignalKind.NUMERIC}, 1, seed=1).names
+    members = ({"plugin": "mahalanobis"}, {"plugin": "knn", "signals": [names[1]]})
+    case = DetectorCase(Ensemble(members=members), load_plugins())
+    for check in detector_checks():
+        check(case)
+
+
+def test_signals_that_are_not_there_are_named(
+    rng: np.random.Generator, context: FitContext
+) -> None:
+    with pytest.raises(InvalidParameterError, match=r"none of the 3 signals .*\*\.mean") as caught:
+        Ensemble(members=(FOREST, {**LAST, "signals": ["*.mean"]})).fit(plant(rng), None, context)
+    assert caught.value.field == "parameters.members[1].signals"

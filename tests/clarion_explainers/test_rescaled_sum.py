@@ -160,3 +160,31 @@ def test_detectors_without_members_are_refused() -> None:
     assert RescaledSum().supports(alone) is None
     with pytest.raises(UnsupportedPairError, match="LinkedSum"):
         RescaledSum().explain(alone, rows(1), evaluations=0, seeds=np.zeros(1, np.uint64))
+
+
+class FirstTwo(Squares):
+    @property
+    def signals(self) -> tuple[Signal, ...]:
+        return (Signal("x1"), Signal("x0"))
+
+
+class OverParts(Ensemble):
+    def score(self, frame: Frame) -> FloatArray:
+        part = frame.with_numeric(frame.numeric()[:, [1, 0]], self.parts[0].signals)
+        linked = self.linked(0, self.parts[0].score(part))
+        return np.asarray(linked + self.linked(1, self.parts[1].score(frame)))
+
+
+def test_a_member_of_some_signals_leaves_the_others_alone() -> None:
+    """The signals of a member may come in another order than those of the whole."""
+    detector, frame, zeros = OverParts((FirstTwo(), Bowl())), rows(6), np.zeros(6, np.uint64)
+    background = scorable().background
+    answer = explain(Scorable(detector.score, background, detector), frame)
+    bowl = Scorable(Bowl().score, background, Bowl())
+    third = QuadraticShap().explain(bowl, frame, evaluations=0, seeds=zeros).contributions / 3
+    start, end = ((f.numeric()[:, :2] ** 2) for f in (background, frame))
+    mean, scores = start.sum(axis=1).mean(), end.sum(axis=1)
+    secant = (np.log1p(scores) - np.log1p(mean)) / (scores - mean)
+    expected = third + np.pad(secant[:, None] * (end - start.mean(axis=0)), ((0, 0), (0, 1)))
+    np.testing.assert_allclose(answer.contributions, expected)
+    assert answer.additivity_error.max() <= 1e-12

@@ -7,6 +7,7 @@ import pytest
 from clarion.errors import ArtifactCorruptError, InvalidParameterError, TooFewRowsError
 from clarion.features import Features, FitContext
 from clarion.frames import Asset, Frame
+from clarion.kernels.windows import STATISTICS
 from clarion.state import State
 from clarion_features.window_statistics import FittedWindowStatistics, WindowStatistics
 
@@ -32,7 +33,8 @@ def column(features: Features, name: str) -> np.ndarray:
 
 def test_every_statistic_is_its_peers(rng: np.random.Generator, context: FitContext) -> None:
     frame = plant(rng)
-    features = WindowStatistics(window=5).fit(frame, context).transform(frame)
+    every = WindowStatistics(window=5, statistics=STATISTICS)
+    features = every.fit(frame, context).transform(frame)
     table = pd.DataFrame(frame.values, columns=NAMES).groupby(frame.asset)
     for name in NAMES:
         rolling = table[name].rolling(5)
@@ -43,7 +45,10 @@ def test_every_statistic_is_its_peers(rng: np.random.Generator, context: FitCont
             "max": rolling.max(),
             "slope": rolling.apply(lambda w: np.polyfit(np.arange(5), w, 1)[0], raw=True),
             "energy": rolling.apply(lambda w: np.mean(w**2), raw=True),
+            "last": rolling.apply(lambda w: w[-1], raw=True),
+            "change": rolling.apply(lambda w: w[-1] - w[-2], raw=True),
         }
+        assert set(peers) == set(STATISTICS)
         for statistic, peer in peers.items():
             expected = peer.droplevel(0).sort_index().dropna()
             assert features.source_rows.tolist() == expected.index.tolist()

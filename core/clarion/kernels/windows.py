@@ -7,7 +7,7 @@ import numpy as np
 from clarion.arrays import FloatArray, Int64Array
 from clarion.kernels.compiled import kernel
 
-STATISTICS = ("mean", "sd", "min", "max", "slope", "energy")
+STATISTICS = ("mean", "sd", "min", "max", "slope", "energy", "last", "change")
 """What `window_statistics` computes, in the order of its last axis."""
 
 
@@ -15,7 +15,7 @@ STATISTICS = ("mean", "sd", "min", "max", "slope", "energy")
 def window_statistics(
     values: FloatArray, order: Int64Array, starts: Int64Array, window: int
 ) -> FloatArray:
-    """Return mean, sd, min, max, slope a row and mean square of each column in each window.
+    """Return the `STATISTICS` of each column in each window.
 
     Parameters
     ----------
@@ -29,15 +29,17 @@ def window_statistics(
     Returns
     -------
     FloatArray
-        Shape ``(len(starts), d, 6)``; the sd divides by ``window``, the slope is least squares.
+        Shape ``(len(starts), d, 8)``: the sd divides by ``window``, the slope is least squares, the
+        energy is the mean square, the change is that from the row before the last.
     """
     d = values.shape[1]
-    out = np.empty((len(starts), d, 6))
+    out = np.empty((len(starts), d, 8))
     sums = np.empty((6, d))
     middle = (window - 1) / 2.0
     time_squares = window * (window * window - 1.0) / 12.0
     for i in range(len(starts)):
         first = order[starts[i]]
+        before, last = order[starts[i] + window - 2], order[starts[i] + window - 1]
         sums[:] = 0.0
         for j in range(d):
             sums[2, j] = values[first, j]
@@ -66,4 +68,6 @@ def window_statistics(
             out[i, j, 3] = sums[3, j]
             out[i, j, 4] = sums[4, j] / time_squares
             out[i, j, 5] = sums[5, j] / window
+            out[i, j, 6] = values[last, j]
+            out[i, j, 7] = values[last, j] - values[before, j]
     return out

@@ -21,6 +21,7 @@ from clarion.detectors import (
     TreeEnsemble,
 )
 from clarion.frames import Frame
+from clarion.inputs import narrowed
 from clarion.testing import data
 from clarion.testing.cases import DetectorCase
 from clarion.testing.errors import law, require
@@ -163,7 +164,7 @@ def check_linked_sum(case: DetectorCase) -> None:
     """The members' linked scores add up to the score, and no link ever decreases."""
     rows, fitted = _subject(case), case.fitted
     if isinstance(fitted, LinkedSum):
-        scores = [member.score(rows) for member in fitted.members()]
+        scores = [m.score(narrowed(rows, m.signals)) for m in fitted.members()]
         linked = np.column_stack([fitted.linked(i, s) for i, s in enumerate(scores)])
         _require_scores(case, rows, "the sum of the links", linked.sum(axis=1), linked)
         for member, own in enumerate(scores):
