@@ -137,7 +137,8 @@ class Attribution:
     additivity_error
         Shape ``(n,)``: ``|base + sum - score| / max(1, |score|, sum |contribution|)``.
     standard_error
-        Shape ``(n, d)`` for ``sampled``, else None.
+        Shape ``(n, k)`` for ``sampled``, and for ``additive`` where shares in the sum are estimates
+        (the gradient family); else None.
     fit_quality
         Shape ``(n,)``: R² of a cross-check, at most 1; else None.
     interval

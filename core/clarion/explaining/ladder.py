@@ -164,7 +164,7 @@ def _well_formed(answer: object, scorable: Scorable, rows: int, rung: Rung) -> A
         ("contributions", answer.contributions, each),
         ("base values", answer.base_value, (rows,)),
     ]
-    if decomposes and answer.label is Label.SAMPLED:
+    if answer.standard_error is not None or (decomposes and answer.label is Label.SAMPLED):
         arrays.append(("standard errors", answer.standard_error, each))
     if not decomposes:
         arrays.append(("fit qualities", answer.fit_quality, (rows,)))
