@@ -46,12 +46,15 @@ from clarion_client.explanations import (
     Culprit,
     Explanation,
     Label,
+    Player,
+    PlayerReason,
     SignalReason,
 )
 from clarion_client.faithfulness import (
     Blame,
     ExplanationReport,
     InjectedFigures,
+    JudgedExplanations,
     LocatedFigures,
     RankingHits,
     RemovalFigures,
@@ -67,7 +70,20 @@ from clarion_client.models import (
     Plugin,
     Signal,
 )
-from clarion_client.operations import EvaluationOperation, FitOperation, Operation, Progress
+from clarion_client.operations import (
+    EvaluationOperation,
+    ExplanationOperation,
+    FitOperation,
+    Operation,
+    Progress,
+)
+from clarion_client.overview import (
+    BulkExplanation,
+    ExplanationPeriod,
+    Overview,
+    PlayerPair,
+    PlayerSize,
+)
 from clarion_client.policy import Explain
 from clarion_client.reports import (
     Curve,
@@ -87,6 +103,7 @@ __all__ = [
     "Attributions",
     "Blame",
     "BudgetExceededError",
+    "BulkExplanation",
     "Calibration",
     "Candidate",
     "CellReason",
@@ -103,6 +120,8 @@ __all__ = [
     "EventFigures",
     "Explain",
     "Explanation",
+    "ExplanationOperation",
+    "ExplanationPeriod",
     "ExplanationReport",
     "FieldViolation",
     "Figures",
@@ -113,6 +132,7 @@ __all__ = [
     "InternalError",
     "InvalidFrameError",
     "InvalidParameterError",
+    "JudgedExplanations",
     "Label",
     "Latency",
     "LimitExceededError",
@@ -128,8 +148,13 @@ __all__ = [
     "OperationCancelledError",
     "OperationInterruptedError",
     "OperationNotFoundError",
+    "Overview",
     "PermissionDeniedError",
     "PipelineSpec",
+    "Player",
+    "PlayerPair",
+    "PlayerReason",
+    "PlayerSize",
     "Plugin",
     "PluginError",
     "PluginNotFoundError",

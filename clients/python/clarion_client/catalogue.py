@@ -11,7 +11,7 @@ from clarion_api.v1 import models_pb2, plugins_pb2
 from clarion_client.connection import Connection
 from clarion_client.errors import InvalidParameterError
 from clarion_client.models import Model, ModelVersion, Plugin, resource
-from clarion_client.operations import EvaluationOperation, FitOperation, operation_of
+from clarion_client.operations import AnyOperation, operation_of
 
 _FAMILIES = {
     "detectors": plugins_pb2.PLUGIN_FAMILY_DETECTOR,
@@ -59,7 +59,7 @@ class Catalogue:
         for page in self._pages(self.connection.stubs.plugins.ListPlugins, request):
             yield from map(Plugin.of, page.plugins)
 
-    def operations(self) -> Iterator[FitOperation | EvaluationOperation]:
+    def operations(self) -> Iterator[AnyOperation]:
         """Yield all fits and evaluations that the server remembers."""
         request = operations_pb2.ListOperationsRequest(name="operations")
         for page in self._pages(self.connection.stubs.operations.ListOperations, request):
@@ -83,7 +83,7 @@ class Catalogue:
         request = plugins_pb2.GetPluginRequest(name=full)
         return Plugin.of(self.connection.call(self.connection.stubs.plugins.GetPlugin, request))
 
-    def operation(self, name: str) -> FitOperation | EvaluationOperation:
+    def operation(self, name: str) -> AnyOperation:
         """Return the handle of what was started before: ``operations/{operation}``."""
         request = operations_pb2.GetOperationRequest(name=resource(name, "operations"))
         method = self.connection.stubs.operations.GetOperation

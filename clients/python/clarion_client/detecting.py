@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import uuid
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, Unpack
 
 from clarion_api.v1 import detection_pb2, frame_pb2
@@ -10,6 +11,8 @@ from clarion_client.catalogue import Catalogue
 from clarion_client.errors import InvalidFrameError, InvalidParameterError
 from clarion_client.frames import FrameOptions, frame, is_positional
 from clarion_client.models import resource
+from clarion_client.operations import ExplanationOperation, Progress
+from clarion_client.overview import BulkExplanation
 from clarion_client.policy import Explain, policy_of
 from clarion_client.results import ScoreResult
 from clarion_client.streams import score_stream
@@ -115,6 +118,90 @@ class Detecting(Catalogue):
         how
             Explainer, cross-checks, budget and view; its ``rows`` are ignored.
         """
+        request = self._to_explain(
+            model, data, options, rows=rows, edits=edits, how=how, rate=false_alarm_rate
+        )
+        return ScoreResult.of(
+            self.connection.call(self.connection.stubs.detection.Explain, request)
+        )
+
+    def explain_bulk(
+        self,
+        model: str,
+        data: Any,
+        *,
+        rows: Sequence[int] = (),
+        how: Explain | None = None,
+        false_alarm_rate: float | None = None,
+        periods: int | None = None,
+        timeout_s: float = 600.0,
+        progress: Callable[[Progress], None] | None = None,
+        **options: Unpack[FrameOptions],
+    ) -> BulkExplanation:
+        """Explain many rows, and wait; see `start_explanation` and `Operation.wait`."""
+        started = self.start_explanation(
+            model,
+            data,
+            rows=rows,
+            how=how,
+            false_alarm_rate=false_alarm_rate,
+            periods=periods,
+            **options,
+        )
+        return started.wait(timeout_s, progress)
+
+    def start_explanation(
+        self,
+        model: str,
+        data: Any,
+        *,
+        rows: Sequence[int] = (),
+        how: Explain | None = None,
+        false_alarm_rate: float | None = None,
+        periods: int | None = None,
+        request_id: str = "",
+        **options: Unpack[FrameOptions],
+    ) -> ExplanationOperation:
+        """Start to explain more rows than a call has time for, and return a handle at once.
+
+        Parameters
+        ----------
+        model, data, rows, how, false_alarm_rate, options
+            As for `explain`; by default every row that has a score.
+        periods
+            Into how many periods of equally many explained rows the overview is cut, in [1, 100];
+            default 10.
+        request_id
+            The same id returns the same operation; default: a new one, so that a retry is safe.
+        """
+        asked = self._to_explain(
+            model,
+            data,
+            options,
+            rows=rows,
+            edits=None,
+            how=how or Explain(view="columns"),
+            rate=false_alarm_rate,
+        )
+        request = detection_pb2.BulkExplainRequest(
+            explain=asked, request_id=request_id or uuid.uuid4().hex
+        )
+        if periods is not None:
+            request.period_count = periods
+        operation = self.connection.call(self.connection.stubs.detection.BulkExplain, request)
+        return ExplanationOperation.of(operation, self.connection)
+
+    def _to_explain(
+        self,
+        model: str,
+        data: Any,
+        options: FrameOptions,
+        *,
+        rows: Sequence[int],
+        edits: Mapping[tuple[int, str], Cell] | None,
+        how: Explain | None,
+        rate: float | None,
+    ) -> detection_pb2.ExplainRequest:
         name, sent = self._addressed(model, data, options)
         request = detection_pb2.ExplainRequest(
             model=name, frame=sent, rows=rows, policy=(how or Explain()).message()
@@ -125,11 +212,9 @@ class Detecting(Catalogue):
                 edit.word = value
             else:
                 edit.number = value
-        if false_alarm_rate is not None:
-            request.false_alarm_rate = false_alarm_rate
-        return ScoreResult.of(
-            self.connection.call(self.connection.stubs.detection.Explain, request)
-        )
+        if rate is not None:
+            request.false_alarm_rate = rate
+        return request
 
     def _addressed(
         self, model: str, data: Any, options: FrameOptions

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any, Unpack
 
 from clarion_api.v1 import frame_pb2, models_pb2
 from clarion_client.columns import Words, as_array, flags, little_endian, words_of
 from clarion_client.detecting import Detecting
-from clarion_client.faithfulness import Blame
+from clarion_client.faithfulness import JudgedExplanations
 from clarion_client.frames import FrameOptions
 from clarion_client.operations import EvaluationOperation, Progress
 from clarion_client.reports import EvaluationReport
@@ -18,7 +18,7 @@ from clarion_client.reports import EvaluationReport
 class Evaluating(Detecting):
     """The verb that judges a model; `Client` has them all."""
 
-    def evaluate(
+    def evaluate(  # noqa: PLR0913 - one parameter a field of the request
         self,
         model: str,
         data: Any,
@@ -27,9 +27,7 @@ class Evaluating(Detecting):
         attacks: Any = None,
         ordered: bool = False,
         false_alarm_rate: float | None = None,
-        explanations: bool = False,
-        explainer: str = "",
-        blames: Sequence[Blame] = (),
+        explanations: JudgedExplanations | None = None,
         timeout_s: float = 600.0,
         progress: Callable[[Progress], None] | None = None,
         **options: Unpack[FrameOptions],
@@ -43,8 +41,6 @@ class Evaluating(Detecting):
             ordered=ordered,
             false_alarm_rate=false_alarm_rate,
             explanations=explanations,
-            explainer=explainer,
-            blames=blames,
             **options,
         )
         return started.wait(timeout_s, progress)
@@ -58,9 +54,7 @@ class Evaluating(Detecting):
         attacks: Any = None,
         ordered: bool = False,
         false_alarm_rate: float | None = None,
-        explanations: bool = False,
-        explainer: str = "",
-        blames: Sequence[Blame] = (),
+        explanations: JudgedExplanations | None = None,
         request_id: str = "",
         **options: Unpack[FrameOptions],
     ) -> EvaluationOperation:
@@ -79,11 +73,7 @@ class Evaluating(Detecting):
         false_alarm_rate
             Sets the threshold, in (0, 1); default: the model's own.
         explanations
-            Judge the explanations too: `EvaluationReport.explanations`.
-        explainer
-            Which one is judged; default: the best label there is.
-        blames
-            Rows whose sick signals are known.
+            Judge the explanations too, and how; see `EvaluationReport.explanations`.
         request_id
             The same id returns the same operation; default: a new one, so that a retry is safe.
         """
@@ -94,16 +84,17 @@ class Evaluating(Detecting):
             labels=flags(labels),
             names=None if attacks is None else _words(attacks),
             ordered=ordered,
-            explanations=explanations,
-            explainer=explainer,
-            blames=[
-                models_pb2.Blame(first_row=b.first_row, last_row=b.last_row, signals=b.signals)
-                for b in blames
-            ],
             request_id=request_id or uuid.uuid4().hex,
         )
         if false_alarm_rate is not None:
             request.false_alarm_rate = false_alarm_rate
+        if explanations is not None:
+            request.explanations = True
+            request.explainer = explanations.explainer
+            for blame in explanations.blames:
+                request.blames.add(
+                    first_row=blame.first_row, last_row=blame.last_row, signals=blame.signals
+                )
         operation = self.connection.call(self.connection.stubs.models.EvaluateModel, request)
         return EvaluationOperation.of(operation, self.connection)
 

@@ -64,6 +64,36 @@ class SignalReason:
 
 
 @dataclass(frozen=True, slots=True)
+class Player:
+    """One or more signals, in all their rows or in a block of them.
+
+    ``first_lag`` and ``last_lag`` are the block's rows before the explained one, both included; None
+    for all rows.
+    """
+
+    name: str
+    signals: tuple[str, ...]
+    first_lag: int | None
+    last_lag: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class PlayerReason:
+    """One player's part in a score, in the terms of `SignalReason`."""
+
+    player: Player
+    contribution: float
+    share: float
+    standard_error: float | None
+
+    @classmethod
+    def of(cls, message: detection_pb2.PlayerReason) -> Self:
+        """Return the reason of a message."""
+        values = values_of(cls, message)
+        return cls(**{**values, "player": record(Player, message.player)})
+
+
+@dataclass(frozen=True, slots=True)
 class Culprit:
     """A signal whose return to ``normal_value`` (or ``normal_word``) helps to clear the alarm."""
 
@@ -94,13 +124,18 @@ class CrossCheck:
 
 @dataclass(frozen=True, slots=True)
 class CellReason:
-    """One raw cell's part in a score, ``lag`` rows of the asset before the explained one."""
+    """One raw cell's part in a score, ``lag`` rows of the asset before the explained one.
+
+    ``value`` is in ``unit``, None where missing or not a number; ``word`` that of a coded signal.
+    """
 
     signal: str
     lag: int
     event_time: np.datetime64 | None
     value: float | None
     contribution: float
+    unit: str = ""
+    word: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +152,10 @@ class Explanation:
         When the unbroken run of anomalous rows of that asset began, and how many rows it has.
     base_value, signal_ranking
         What contributions add to, and every signal by falling contribution.
+    player_ranking
+        The same of other players, if asked for; then ``signal_ranking`` is empty.
+    cells, cells_label
+        Raw cells by falling size, and how far to trust them; for the full view.
     culprits, cleared_score, cleared_p_value
         The smallest set found whose return to normal clears the alarm, and the row re-scored so.
     summary
@@ -147,6 +186,8 @@ class Explanation:
     model_version: str
     calibration_id: str
     background_id: str
+    player_ranking: tuple[PlayerReason, ...] = ()
+    cells_label: Label = Label.NONE
 
     @classmethod
     def of(cls, message: detection_pb2.Explanation) -> Self:
@@ -157,6 +198,8 @@ class Explanation:
         values["culprits"] = tuple(record(Culprit, m) for m in message.culprits)
         values["cross_checks"] = tuple(record(CrossCheck, m) for m in message.cross_checks)
         values["cells"] = tuple(record(CellReason, m) for m in message.cells)
+        values["cells_label"] = Label.of(message.cells_label)
+        values["player_ranking"] = tuple(PlayerReason.of(m) for m in message.player_ranking)
         return cls(**values)
 
 

@@ -19,6 +19,22 @@ class Blame:
 
 
 @dataclass(frozen=True, slots=True)
+class JudgedExplanations:
+    """How explanations are to be judged.
+
+    Attributes
+    ----------
+    explainer
+        Name of the one judged; empty for the best label there is.
+    blames
+        Rows whose sick signals are known.
+    """
+
+    explainer: str = ""
+    blames: tuple[Blame, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class RemovalFigures:
     """What removing signals in one order does to the score, areas in [0, 1].
 

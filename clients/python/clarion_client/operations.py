@@ -10,10 +10,11 @@ from typing import Any, ClassVar, Generic, Self, TypeVar
 
 from google.longrunning import operations_pb2
 
-from clarion_api.v1 import evaluation_pb2, models_pb2
+from clarion_api.v1 import detection_pb2, evaluation_pb2, models_pb2
 from clarion_client.connection import Connection
 from clarion_client.errors import ClarionError, DeadlineExceededError
 from clarion_client.models import ModelVersion
+from clarion_client.overview import BulkExplanation
 from clarion_client.reports import EvaluationReport
 from clarion_client.status import from_status
 
@@ -52,7 +53,11 @@ class Operation(ABC, Generic[ResultT]):
 
     what: ClassVar[str]
     """What it does, in a word."""
-    told: ClassVar[type[models_pb2.FitModelMetadata] | type[models_pb2.EvaluateModelMetadata]]
+    told: ClassVar[
+        type[models_pb2.FitModelMetadata]
+        | type[models_pb2.EvaluateModelMetadata]
+        | type[detection_pb2.BulkExplainMetadata]
+    ]
     """The message of its progress."""
     response: ClassVar[Any]
     """The message that it ends in."""
@@ -152,10 +157,25 @@ class EvaluationOperation(Operation[EvaluationReport]):
         return EvaluationReport.of(response)
 
 
-def operation_of(
-    message: operations_pb2.Operation, connection: Connection
-) -> FitOperation | EvaluationOperation:
+class ExplanationOperation(Operation[BulkExplanation]):
+    """A bulk explanation: ends in its answer and overview."""
+
+    __slots__ = ()
+    what = "explanation"
+    told = detection_pb2.BulkExplainMetadata
+    response = detection_pb2.BulkExplainResponse
+
+    def value_of(self, response: detection_pb2.BulkExplainResponse) -> BulkExplanation:
+        """Return the answer and overview."""
+        return BulkExplanation.of(response)
+
+
+AnyOperation = FitOperation | EvaluationOperation | ExplanationOperation
+
+
+def operation_of(message: operations_pb2.Operation, connection: Connection) -> AnyOperation:
     """Return the handle of a message, of the kind that its metadata says."""
-    if message.metadata.Is(EvaluationOperation.told.DESCRIPTOR):
-        return EvaluationOperation.of(message, connection)
+    for kind in (EvaluationOperation, ExplanationOperation):
+        if message.metadata.Is(kind.told.DESCRIPTOR):
+            return kind.of(message, connection)
     return FitOperation.of(message, connection)

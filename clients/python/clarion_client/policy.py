@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 
 from clarion_api.v1 import detection_pb2
 from clarion_client.errors import InvalidParameterError
@@ -37,6 +38,12 @@ class Explain:
         Answer without explanations, instead of an error, where no explainer fits.
     view
         ``columns`` (attributions only), ``basic`` (also records) or ``full`` (also raw cells).
+    groups
+        Signals that are one player together, by the player's name; the others are players of
+        their own.
+    block_rows
+        Rows of a time block, >= 1, counted back from the explained row: each signal, or group, is
+        then a player in each block. None: in all its rows.
     """
 
     rows: str = "anomalous"
@@ -45,6 +52,8 @@ class Explain:
     max_evaluations: int | None = None
     allow_unexplained: bool = False
     view: str = "basic"
+    groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    block_rows: int | None = None
 
     def __post_init__(self) -> None:
         for name, value, known in (("rows", self.rows, _ROWS), ("view", self.view, _VIEWS)):
@@ -64,6 +73,11 @@ class Explain:
         )
         if self.max_evaluations is not None:
             out.max_evaluations = self.max_evaluations
+        for name, signals in self.groups.items():
+            out.groups.add(name=name, signals=signals)
+        if self.block_rows is not None:
+            out.players = detection_pb2.PLAYERS_SIGNAL_BLOCKS
+            out.block_rows = self.block_rows
         return out
 
 

@@ -9,19 +9,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clarion_api.v1 import detection_pb2
-from clarion_client.explanations import Explanation, Label
+from clarion_client.explanations import Explanation, Label, Player, record
 
 FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Attributions:
-    """Contributions of ``k`` signals to the scores of ``m`` explained rows.
+    """Contributions of ``k`` players, by default the signals, to the scores of ``m`` explained rows.
 
     Attributes
     ----------
     signals
-        The ``k`` signals.
+        Names of the ``k`` players.
     rows
         Shape ``(m,)``: rows of the frame sent.
     contributions
@@ -36,6 +36,8 @@ class Attributions:
         Shape ``(m, k)`` for ``sampled``, else None.
     background_id
         Identity of the background rows.
+    players
+        What each player is; empty where they are the model's signals.
     """
 
     signals: tuple[str, ...]
@@ -48,6 +50,7 @@ class Attributions:
     additivity_errors: FloatArray
     standard_errors: FloatArray | None
     background_id: str
+    players: tuple[Player, ...] = ()
 
     @classmethod
     def of(cls, message: detection_pb2.Attributions) -> Self:
@@ -65,6 +68,7 @@ class Attributions:
             _floats(message.additivity_errors),
             _floats(errors).reshape(shape) if errors else None,
             message.background_id,
+            tuple(record(Player, m) for m in message.players),
         )
 
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 _LINE = re.compile(r"(\d{1,9})-(\d{1,9}):(.+)")
 
 
-def read_blames(path: Path, signals: Sequence[str], rows: int) -> list[Blame]:
+def read_blames(path: Path, signals: Sequence[str], rows: int) -> tuple[Blame, ...]:
     """Return what a file blames; rows count from 0, both ends belong.
 
     Parameters
@@ -48,7 +48,7 @@ def read_blames(path: Path, signals: Sequence[str], rows: int) -> list[Blame]:
         first, last, words = int(found[1]), int(found[2]), found[3].split(",")
         named = tuple(_named(word.strip(), signals, f"{path}:{number}") for word in words)
         blames.append(Blame(first, last - (last == rows), named))
-    return blames
+    return tuple(blames)
 
 
 def _named(word: str, signals: Sequence[str], where: str) -> str:

@@ -63,6 +63,7 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
     from clarion.cli import files as source
     from clarion.cli.blames import read_blames
     from clarion.cli.evaluation_page import evaluation_page
+    from clarion_client import JudgedExplanations
 
     if (explainer or blames) and not explanations:
         raise typer.BadParameter("--explainer and --blames say how to judge --explanations")
@@ -73,7 +74,7 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
         signals = [signal.name for signal in version.signals]
         rows = source.read(files, reading, signals, attack)
         console.note(rows.words())
-        blamed = [] if blames is None else read_blames(blames, signals, len(rows.frame))
+        blamed = () if blames is None else read_blames(blames, signals, len(rows.frame))
         task = bar.add_task("sending", total=1.0)
 
         def told(progress: Progress) -> None:
@@ -86,9 +87,7 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
             attacks=rows.names,
             ordered=ordered,
             false_alarm_rate=rate,
-            explanations=explanations,
-            explainer=explainer,
-            blames=blamed,
+            explanations=JudgedExplanations(explainer, blamed) if explanations else None,
             timeout_s=wait,
             progress=told,
         )

@@ -51,9 +51,9 @@ class Game:
     @cached_property
     def scorable(self) -> Scorable:
         """The score with the players' features together; each alone where some read several players."""
-        if not self.single or len(self._columns) == len(self._owner):
+        if not self.single or len(self.columns) == len(self._owner):
             return self.alone
-        players = np.searchsorted(self._columns, self._owner)
+        players = np.searchsorted(self.columns, self._owner)
         return replace(self.alone, players=players)
 
     @cached_property
@@ -88,7 +88,7 @@ class Game:
         return np.array([read[0] for read in self.reads or ()], np.int64)
 
     @cached_property
-    def _columns(self) -> Int64Array:
+    def columns(self) -> Int64Array:
         """The player of each column of an answer; with a feature each, in the features' order."""
         present = np.unique(self._owner)
         return self._owner if len(present) == len(self._owner) else present
@@ -96,7 +96,7 @@ class Game:
     def _placed(self, values: FloatArray) -> FloatArray:
         out = np.zeros((len(values), len(self.roster.players), *values.shape[2:]))
         if self.single:
-            out[:, self._columns] = values
+            out[:, self.columns] = values
             return out
         for feature, read in enumerate(self.reads or ()):
             for player in read:

@@ -39,7 +39,7 @@ class Period:
         Mean |contribution| of each player, shape ``(k,)``, in score units.
     drift, drift_p_values
         Shape ``(k,)``: Kolmogorov-Smirnov distance in [0, 1] to the background's contributions, and
-        the probability of one as large if nothing has changed.
+        the probability of one as large if nothing has changed; empty without a reference.
     """
 
     rows: tuple[int, int]
@@ -84,7 +84,7 @@ def overview(contributions: FloatArray, reference: FloatArray, periods: int) -> 
     Parameters
     ----------
     reference
-        Contributions of the background's rows, shape ``(m, k)``.
+        Contributions of the background's rows, shape ``(m, k)``; without rows, nothing drifts.
     periods
         How many to tell apart, of equally many explained rows, in [1, `MOST_PERIODS`]; fewer where
         there are fewer rows.
@@ -143,7 +143,8 @@ def interactions(rung: Rung, scorable: Scorable, frame: Frame) -> FloatArray:
 
 def _period(contributions: FloatArray, reference: FloatArray, start: int, stop: int) -> Period:
     part = contributions[start:stop]
-    tests = [ks_2samp(own, usual) for own, usual in zip(part.T, reference.T, strict=True)]
+    compared = zip(part.T, reference.T, strict=True) if len(reference) else ()
+    tests = [ks_2samp(own, usual) for own, usual in compared]
     return Period(
         (start, stop),
         np.abs(part).mean(axis=0),

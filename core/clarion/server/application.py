@@ -30,6 +30,7 @@ from clarion.server.servicers.operations import OperationsServicer
 from clarion.server.servicers.plugins import PluginServicer
 from clarion.server.services import Services
 from clarion.server.settings import Settings
+from clarion.server.starts import Starts
 from clarion.server.status import status_of
 from clarion.store.artifacts import ModelStore
 from clarion.store.database import open_database
@@ -118,9 +119,11 @@ class Application:
             models=models,
             scoring=Scoring(self._threads, self._processes, settings.max_waiting),
             jobs=jobs,
+            starts=Starts(operations, jobs, self._io),
             fits=Fits(jobs, store, models, registries),
             frame_limits=FrameLimits(settings.max_rows, settings.max_signals),
             max_streams=settings.max_streams,
+            max_message_bytes=settings.max_message_bytes,
         )
 
     def _built(self) -> grpc.aio.Server:

@@ -65,7 +65,7 @@ class Jobs:
         """Raise LimitExceededError if as many jobs run or wait as this server takes."""
         if len(self._jobs) >= self._max_waiting:
             raise LimitExceededError(
-                f"{len(self._jobs)} fits and evaluations are running or waiting, the most this "
+                f"{len(self._jobs)} fits, evaluations and explanations are running or waiting, the most this "
                 "server takes; try again later",
                 limit=self._max_waiting,
             )

@@ -17,6 +17,7 @@ from clarion.server.jobs import Jobs
 from clarion.server.loaded import Models
 from clarion.server.offload import offload
 from clarion.server.scoring import Scoring
+from clarion.server.starts import Starts
 from clarion.store.artifacts import ModelStore
 from clarion.store.operations import OperationLog
 
@@ -42,9 +43,11 @@ class Services:
     models: Models
     scoring: Scoring
     jobs: Jobs
+    starts: Starts
     fits: Fits
     frame_limits: FrameLimits
     max_streams: int
+    max_message_bytes: int
 
     async def offload(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """Run short work in a thread."""

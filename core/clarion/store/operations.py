@@ -29,6 +29,7 @@ class OperationKind(StrEnum):
 
     FIT = "FIT"
     EVALUATION = "EVALUATION"
+    EXPLANATION = "EXPLANATION"
 
 
 @dataclass(frozen=True, slots=True)

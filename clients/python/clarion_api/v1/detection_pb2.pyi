@@ -1144,3 +1144,259 @@ class ExplainResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExplainResponse: _TypeAlias = ExplainResponse  # noqa: Y015
+
+@_typing.final
+class BulkExplainRequest(_message.Message):
+    """Asks for many rows to be explained, as long as it takes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPLAIN_FIELD_NUMBER: _builtins.int
+    PERIOD_COUNT_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    period_count: _builtins.int
+    """Optional. Into how many periods of equally many explained rows the overview is cut; default 10."""
+    request_id: _builtins.str
+    """Optional. Makes the call idempotent: the same id returns the same operation."""
+    @_builtins.property
+    def explain(self) -> Global___ExplainRequest:
+        """Required. What to explain, and how."""
+
+    def __init__(
+        self,
+        *,
+        explain: Global___ExplainRequest | None = ...,
+        period_count: _builtins.int | None = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_period_count", b"_period_count", "explain", b"explain", "period_count", b"period_count"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_period_count", b"_period_count", "explain", b"explain", "period_count", b"period_count", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__period_count: _TypeAlias = _typing.Literal["period_count"]  # noqa: Y015
+    _WhichOneofArgType__period_count: _TypeAlias = _typing.Literal["_period_count", b"_period_count"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__period_count) -> _WhichOneofReturnType__period_count | None: ...
+
+Global___BulkExplainRequest: _TypeAlias = BulkExplainRequest  # noqa: Y015
+
+@_typing.final
+class BulkExplainMetadata(_message.Message):
+    """Progress of a bulk explanation."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    PROGRESS_FIELD_NUMBER: _builtins.int
+    STAGE_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """Resource name of the model."""
+    progress: _builtins.float
+    """Share of the work done, in [0, 1]."""
+    stage: _builtins.str
+    """What is being done."""
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was asked for."""
+
+    def __init__(
+        self,
+        *,
+        model: _builtins.str = ...,
+        progress: _builtins.float = ...,
+        stage: _builtins.str = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "model", b"model", "progress", b"progress", "stage", b"stage"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BulkExplainMetadata: _TypeAlias = BulkExplainMetadata  # noqa: Y015
+
+@_typing.final
+class BulkExplainResponse(_message.Message):
+    """The reasons of many rows, and what they have in common."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    EXPLAINED_FIELD_NUMBER: _builtins.int
+    OVERVIEW_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def explained(self) -> Global___ExplainResponse:
+        """What `Explain` would answer."""
+
+    @_builtins.property
+    def overview(self) -> Global___ExplanationOverview:
+        """What the explained rows have in common."""
+
+    def __init__(
+        self,
+        *,
+        explained: Global___ExplainResponse | None = ...,
+        overview: Global___ExplanationOverview | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["explained", b"explained", "overview", b"overview"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["explained", b"explained", "overview", b"overview"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BulkExplainResponse: _TypeAlias = BulkExplainResponse  # noqa: Y015
+
+@_typing.final
+class ExplanationOverview(_message.Message):
+    """What the reasons of the explained rows have in common; players as in `Attributions`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROW_COUNT_FIELD_NUMBER: _builtins.int
+    PLAYERS_FIELD_NUMBER: _builtins.int
+    PERIODS_FIELD_NUMBER: _builtins.int
+    PAIRS_FIELD_NUMBER: _builtins.int
+    row_count: _builtins.int
+    """Rows explained."""
+    @_builtins.property
+    def players(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlayerSize]:
+        """Mean |contribution| and mean contribution of each player, in the order of `Attributions`."""
+
+    @_builtins.property
+    def periods(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExplanationPeriod]:
+        """The explained rows, cut into periods in their order."""
+
+    @_builtins.property
+    def pairs(self) -> _containers.RepeatedCompositeFieldContainer[Global___PlayerPair]:
+        """The pairs with the largest interactions, at most 50; empty where the explainer knows none."""
+
+    def __init__(
+        self,
+        *,
+        row_count: _builtins.int = ...,
+        players: _abc.Iterable[Global___PlayerSize] | None = ...,
+        periods: _abc.Iterable[Global___ExplanationPeriod] | None = ...,
+        pairs: _abc.Iterable[Global___PlayerPair] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pairs", b"pairs", "periods", b"periods", "players", b"players", "row_count", b"row_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplanationOverview: _TypeAlias = ExplanationOverview  # noqa: Y015
+
+@_typing.final
+class PlayerSize(_message.Message):
+    """How much one player matters."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PLAYER_FIELD_NUMBER: _builtins.int
+    MEAN_SIZE_FIELD_NUMBER: _builtins.int
+    MEAN_CONTRIBUTION_FIELD_NUMBER: _builtins.int
+    player: _builtins.str
+    """Its name."""
+    mean_size: _builtins.float
+    """Mean |contribution|, in score units."""
+    mean_contribution: _builtins.float
+    """Mean contribution, in score units."""
+    def __init__(
+        self,
+        *,
+        player: _builtins.str = ...,
+        mean_size: _builtins.float = ...,
+        mean_contribution: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["mean_contribution", b"mean_contribution", "mean_size", b"mean_size", "player", b"player"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlayerSize: _TypeAlias = PlayerSize  # noqa: Y015
+
+@_typing.final
+class ExplanationPeriod(_message.Message):
+    """Explained rows that follow each other."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIRST_ROW_FIELD_NUMBER: _builtins.int
+    LAST_ROW_FIELD_NUMBER: _builtins.int
+    ROW_COUNT_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    MEAN_SIZES_FIELD_NUMBER: _builtins.int
+    DRIFTS_FIELD_NUMBER: _builtins.int
+    DRIFT_P_VALUES_FIELD_NUMBER: _builtins.int
+    first_row: _builtins.int
+    """First of its rows: a row of the request's frame."""
+    last_row: _builtins.int
+    """Last of its rows."""
+    row_count: _builtins.int
+    """Explained rows in it."""
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """When its first row was observed, if said."""
+
+    @_builtins.property
+    def mean_sizes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Mean |contribution| of each player, in score units."""
+
+    @_builtins.property
+    def drifts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Kolmogorov-Smirnov distance, in [0, 1], of each player's contributions here and of the background
+        rows: attribution drift.
+        """
+
+    @_builtins.property
+    def drift_p_values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """Probability of a distance as large if nothing has changed."""
+
+    def __init__(
+        self,
+        *,
+        first_row: _builtins.int = ...,
+        last_row: _builtins.int = ...,
+        row_count: _builtins.int = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        mean_sizes: _abc.Iterable[_builtins.float] | None = ...,
+        drifts: _abc.Iterable[_builtins.float] | None = ...,
+        drift_p_values: _abc.Iterable[_builtins.float] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["drift_p_values", b"drift_p_values", "drifts", b"drifts", "first_row", b"first_row", "last_row", b"last_row", "mean_sizes", b"mean_sizes", "row_count", b"row_count", "start_time", b"start_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplanationPeriod: _TypeAlias = ExplanationPeriod  # noqa: Y015
+
+@_typing.final
+class PlayerPair(_message.Message):
+    """Two players that act together."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIRST_FIELD_NUMBER: _builtins.int
+    SECOND_FIELD_NUMBER: _builtins.int
+    MEAN_SIZE_FIELD_NUMBER: _builtins.int
+    first: _builtins.str
+    """Name of the one."""
+    second: _builtins.str
+    """Name of the other."""
+    mean_size: _builtins.float
+    """Mean |interaction| (Shapley interaction index) over at most 200 rows, in score units."""
+    def __init__(
+        self,
+        *,
+        first: _builtins.str = ...,
+        second: _builtins.str = ...,
+        mean_size: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first", b"first", "mean_size", b"mean_size", "second", b"second"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PlayerPair: _TypeAlias = PlayerPair  # noqa: Y015

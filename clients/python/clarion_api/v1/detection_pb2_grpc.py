@@ -4,6 +4,7 @@ import grpc
 import warnings
 
 from clarion_api.v1 import detection_pb2 as clarion_dot_v1_dot_detection__pb2
+from google.longrunning import operations_pb2 as google_dot_longrunning_dot_operations__pb2
 
 GRPC_GENERATED_VERSION = '1.81.1'
 GRPC_VERSION = grpc.__version__
@@ -50,6 +51,11 @@ class DetectionServiceStub:
                 request_serializer=clarion_dot_v1_dot_detection__pb2.ExplainRequest.SerializeToString,
                 response_deserializer=clarion_dot_v1_dot_detection__pb2.ExplainResponse.FromString,
                 _registered_method=True)
+        self.BulkExplain = channel.unary_unary(
+                '/clarion.v1.DetectionService/BulkExplain',
+                request_serializer=clarion_dot_v1_dot_detection__pb2.BulkExplainRequest.SerializeToString,
+                response_deserializer=google_dot_longrunning_dot_operations__pb2.Operation.FromString,
+                _registered_method=True)
 
 
 class DetectionServiceServicer:
@@ -77,6 +83,14 @@ class DetectionServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def BulkExplain(self, request, context):
+        """Explains more rows than a call has time for, and what their reasons have in common. The
+        operation's metadata is `BulkExplainMetadata`, its response `BulkExplainResponse`.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_DetectionServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -94,6 +108,11 @@ def add_DetectionServiceServicer_to_server(servicer, server):
                     servicer.Explain,
                     request_deserializer=clarion_dot_v1_dot_detection__pb2.ExplainRequest.FromString,
                     response_serializer=clarion_dot_v1_dot_detection__pb2.ExplainResponse.SerializeToString,
+            ),
+            'BulkExplain': grpc.unary_unary_rpc_method_handler(
+                    servicer.BulkExplain,
+                    request_deserializer=clarion_dot_v1_dot_detection__pb2.BulkExplainRequest.FromString,
+                    response_serializer=google_dot_longrunning_dot_operations__pb2.Operation.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -178,6 +197,33 @@ class DetectionService:
             '/clarion.v1.DetectionService/Explain',
             clarion_dot_v1_dot_detection__pb2.ExplainRequest.SerializeToString,
             clarion_dot_v1_dot_detection__pb2.ExplainResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def BulkExplain(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/clarion.v1.DetectionService/BulkExplain',
+            clarion_dot_v1_dot_detection__pb2.BulkExplainRequest.SerializeToString,
+            google_dot_longrunning_dot_operations__pb2.Operation.FromString,
             options,
             channel_credentials,
             insecure,

@@ -5,6 +5,7 @@ isort:skip_file
 
 from clarion_api.v1 import detection_pb2 as _detection_pb2
 from collections import abc as _abc
+from google.longrunning import operations_pb2 as _operations_pb2
 from grpc import aio as _aio
 import abc as _abc_1
 import grpc as _grpc
@@ -39,6 +40,10 @@ class DetectionServiceStub:
     """Scores rows as they come, remembering each asset's last rows; one response a frame, in order."""
     Explain: _grpc.UnaryUnaryMultiCallable[_detection_pb2.ExplainRequest, _detection_pb2.ExplainResponse]
     """Explains chosen rows, anomalous or not, as sent or with edited values."""
+    BulkExplain: _grpc.UnaryUnaryMultiCallable[_detection_pb2.BulkExplainRequest, _operations_pb2.Operation]
+    """Explains more rows than a call has time for, and what their reasons have in common. The
+    operation's metadata is `BulkExplainMetadata`, its response `BulkExplainResponse`.
+    """
 
 @_typing.type_check_only
 class DetectionServiceAsyncStub(DetectionServiceStub):
@@ -51,6 +56,10 @@ class DetectionServiceAsyncStub(DetectionServiceStub):
     """Scores rows as they come, remembering each asset's last rows; one response a frame, in order."""
     Explain: _aio.UnaryUnaryMultiCallable[_detection_pb2.ExplainRequest, _detection_pb2.ExplainResponse]  # type: ignore[assignment]
     """Explains chosen rows, anomalous or not, as sent or with edited values."""
+    BulkExplain: _aio.UnaryUnaryMultiCallable[_detection_pb2.BulkExplainRequest, _operations_pb2.Operation]  # type: ignore[assignment]
+    """Explains more rows than a call has time for, and what their reasons have in common. The
+    operation's metadata is `BulkExplainMetadata`, its response `BulkExplainResponse`.
+    """
 
 class DetectionServiceServicer(metaclass=_abc_1.ABCMeta):
     """Scores rows with a fitted model, and says why a score is what it is."""
@@ -78,5 +87,15 @@ class DetectionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_detection_pb2.ExplainResponse, _abc.Awaitable[_detection_pb2.ExplainResponse]]:
         """Explains chosen rows, anomalous or not, as sent or with edited values."""
+
+    @_abc_1.abstractmethod
+    def BulkExplain(
+        self,
+        request: _detection_pb2.BulkExplainRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_operations_pb2.Operation, _abc.Awaitable[_operations_pb2.Operation]]:
+        """Explains more rows than a call has time for, and what their reasons have in common. The
+        operation's metadata is `BulkExplainMetadata`, its response `BulkExplainResponse`.
+        """
 
 def add_DetectionServiceServicer_to_server(servicer: DetectionServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

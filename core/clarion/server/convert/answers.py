@@ -6,12 +6,14 @@ import numpy as np
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from clarion.explainers import Attribution, Label
+from clarion.explaining.players import Player
 from clarion.pipeline.answer import (
     Answer,
     CellReason,
     CrossCheck,
     Culprit,
     Explanation,
+    PlayerReason,
     SignalReason,
 )
 from clarion.pipeline.run import FittedPipeline
@@ -64,7 +66,8 @@ def _put_scores(scores: pb.Scores, answer: Answer, identity: dict[str, str], dig
 
 
 def _put_attributions(out: pb.Attributions, answer: Answer, attribution: Attribution) -> None:
-    out.signal_names.extend(answer.signals)
+    out.signal_names.extend([p.name for p in answer.players] or answer.signals)
+    out.players.extend(map(_player, answer.players))
     out.rows.extend(answer.source_rows[answer.explained].tolist())
     out.contributions = bytes_of(attribution.contributions, "<f8")
     out.base_values = bytes_of(attribution.base_value, "<f8")
@@ -88,6 +91,9 @@ def _put_explanation(out: pb.Explanation, given: Explanation) -> None:
     out.culprits.extend(map(_culprit, given.culprits))
     out.cross_checks.extend(map(_cross_check, given.cross_checks))
     out.cells.extend(map(_cell, given.cells))
+    out.player_ranking.extend(map(_player_reason, given.player_ranking))
+    if given.cells_label is not None:
+        out.cells_label = LABELS[given.cells_label]
 
 
 _PLAIN = (
@@ -115,6 +121,24 @@ def _reason(given: SignalReason) -> pb.SignalReason:
         word=given.word,
         expected=given.expected,
         unit=given.unit,
+        contribution=given.contribution,
+        share=given.share,
+        standard_error=given.standard_error,
+    )
+
+
+def _player(given: Player) -> pb.Player:
+    return pb.Player(
+        name=given.name,
+        signals=given.signals,
+        first_lag=given.first_lag,
+        last_lag=given.last_lag,
+    )
+
+
+def _player_reason(given: PlayerReason) -> pb.PlayerReason:
+    return pb.PlayerReason(
+        player=_player(given.player),
         contribution=given.contribution,
         share=given.share,
         standard_error=given.standard_error,
@@ -152,4 +176,6 @@ def _cell(given: CellReason) -> pb.CellReason:
         event_time=None if given.time is None else timestamp(given.time),
         value=given.value,
         contribution=given.contribution,
+        unit=given.unit,
+        word=given.word,
     )

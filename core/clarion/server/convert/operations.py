@@ -9,11 +9,14 @@ from google.rpc import status_pb2
 
 from clarion.server.convert.answers import timestamp
 from clarion.store.operations import Operation, OperationKind
+from clarion_api.v1.detection_pb2 import BulkExplainMetadata
 from clarion_api.v1.models_pb2 import EvaluateModelMetadata, FitModelMetadata
 
-_METADATA: dict[OperationKind, type[FitModelMetadata] | type[EvaluateModelMetadata]] = {
+_Metadata = type[FitModelMetadata] | type[EvaluateModelMetadata] | type[BulkExplainMetadata]
+_METADATA: dict[OperationKind, _Metadata] = {
     OperationKind.FIT: FitModelMetadata,
     OperationKind.EVALUATION: EvaluateModelMetadata,
+    OperationKind.EXPLANATION: BulkExplainMetadata,
 }
 
 

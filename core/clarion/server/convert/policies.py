@@ -8,6 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from clarion.errors import InvalidParameterError, SignalMismatchError
+from clarion.explaining.players import PlayerChoice, SignalGroup
 from clarion.frames import Frame, SignalKind
 from clarion.pipeline.answer import ExplainedRows, ExplanationPolicy, View
 from clarion_api.v1 import detection_pb2 as pb
@@ -27,17 +28,43 @@ _VIEWS: dict[int, View] = {
 
 
 def policy_from_proto(message: pb.ExplanationPolicy) -> ExplanationPolicy:
-    """Return the policy that ``message`` holds, defaults filled in."""
+    """Return the policy that ``message`` holds, defaults filled in.
+
+    Raises
+    ------
+    InvalidParameterError
+        Players that cannot be.
+    """
     policy = ExplanationPolicy(
         rows=_ROWS[message.rows],
         explainer=message.explainer,
         cross_checks=tuple(message.cross_checks),
         allow_unexplained=message.allow_unexplained,
         view=_VIEWS[message.view],
+        players=_players(message),
     )
     if message.HasField("max_evaluations"):
         policy = replace(policy, max_evaluations=message.max_evaluations)
     return policy
+
+
+def _players(message: pb.ExplanationPolicy) -> PlayerChoice:
+    """Return the players chosen.
+
+    Raises
+    ------
+    InvalidParameterError
+        Rows of a block without blocks; groups that cannot be, see `PlayerChoice`.
+    """
+    blocks = message.players == pb.PLAYERS_SIGNAL_BLOCKS
+    if message.HasField("block_rows") and not blocks:
+        raise InvalidParameterError(
+            "block_rows is for the players PLAYERS_SIGNAL_BLOCKS only; ask for these, or leave it out",
+            field="policy.block_rows",
+        )
+    rows = message.block_rows if message.HasField("block_rows") else 1
+    groups = tuple(SignalGroup(group.name, tuple(group.signals)) for group in message.groups)
+    return PlayerChoice(rows if blocks else None, groups)
 
 
 def chosen_rows(rows: Sequence[int], frame: Frame) -> ExplainedRows | tuple[int, ...]:

@@ -6,19 +6,26 @@ import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, contextmanager
 from dataclasses import replace
+from functools import partial
 from typing import Any
+
+from google.longrunning import operations_pb2
 
 from clarion.errors import InvalidParameterError, LimitExceededError
 from clarion.frames import Frame
+from clarion.pipeline.answer import ExplanationPolicy
 from clarion.pipeline.memory import Memory
 from clarion.server.convert.frames import frame_from_proto
+from clarion.server.convert.operations import operation_to_proto
 from clarion.server.convert.policies import chosen_rows, edited, policy_from_proto
+from clarion.server.explanations import DEFAULT_PERIODS, BulkOrder, bulk_explanation
 from clarion.server.interceptors.calls import Context
 from clarion.server.interceptors.gate import draining
 from clarion.server.loaded import Loaded
 from clarion.server.services import Services
 from clarion.server.task import Reply, Task
 from clarion.server.tenancy import tenant_of
+from clarion.store.operations import Operation, OperationKind
 from clarion_api.v1 import detection_pb2 as pb
 from clarion_api.v1 import frame_pb2
 from clarion_api.v1.detection_pb2_grpc import DetectionServiceServicer
@@ -42,12 +49,19 @@ class DetectionServicer(DetectionServiceServicer):
     async def Explain(self, request: pb.ExplainRequest, context: Context) -> Any:  # noqa: N802 - gRPC's name
         """Explain the chosen rows, with edits made before."""
         loaded = await self._services.models.get(tenant_of(context), request.model)
-        frame = await self._frame(request.frame, loaded)
-        rows = chosen_rows(request.rows, frame)
-        frame = await self._services.offload_large(edited, frame, request.edits)
-        policy = replace(policy_from_proto(request.policy), rows=rows)
+        frame, policy = await self._to_explain(request, loaded)
         task = Task(Reply.EXPLAIN, frame, policy, _rate(request))
         return (await self._services.scoring.perform(loaded, task)).reply
+
+    async def BulkExplain(  # noqa: N802 - gRPC's name
+        self, request: pb.BulkExplainRequest, context: Context
+    ) -> operations_pb2.Operation:
+        """Start a bulk explanation and return its operation at once."""
+        tenant, starts = tenant_of(context), self._services.starts
+        begin = partial(self._begun_explanation, tenant, request)
+        return operation_to_proto(
+            await starts.once(tenant, request.request_id, OperationKind.EXPLANATION, begin)
+        )
 
     async def ScoreStream(  # noqa: N802 - gRPC's name
         self, request_iterator: AsyncIterator[pb.ScoreStreamRequest], context: Context
@@ -69,6 +83,33 @@ class DetectionServicer(DetectionServiceServicer):
                     done = await self._services.scoring.perform(loaded, task)
                     memory = done.memory
                     yield done.reply
+
+    async def _begun_explanation(self, tenant: str, request: pb.BulkExplainRequest) -> Operation:
+        services, asked = self._services, request.explain
+        model = await services.models.get(tenant, asked.model)
+        frame, policy = await self._to_explain(asked, model, "explain.")
+        periods = request.period_count if request.HasField("period_count") else DEFAULT_PERIODS
+        most = services.max_message_bytes
+        order = BulkOrder(model, frame, policy, _rate(asked), periods, most)
+        await services.offload(order.check)
+        operation, _ = await services.offload(
+            services.operations.create,
+            tenant,
+            model.ref.model,
+            request.request_id,
+            OperationKind.EXPLANATION,
+        )
+        services.jobs.start(operation, bulk_explanation(order))
+        return operation
+
+    async def _to_explain(
+        self, request: pb.ExplainRequest, loaded: Loaded, path: str = ""
+    ) -> tuple[Frame, ExplanationPolicy]:
+        """Return the frame, edits made, and a policy that names the rows."""
+        frame = await self._frame(request.frame, loaded, f"{path}frame")
+        rows = chosen_rows(request.rows, frame)
+        frame = await self._services.offload_large(edited, frame, request.edits)
+        return frame, replace(policy_from_proto(request.policy), rows=rows)
 
     async def _frame(self, message: frame_pb2.Frame, loaded: Loaded, path: str = "frame") -> Frame:
         return await self._services.offload_large(

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
+from functools import partial
 
 from google.longrunning import operations_pb2
 from google.protobuf import empty_pb2
 
-from clarion.errors import AlreadyExistsError
 from clarion.server.catalogue import Catalogue
 from clarion.server.convert.evaluations import trial_from_proto
 from clarion.server.convert.operations import operation_to_proto
@@ -29,22 +28,26 @@ class ModelServicer(ModelServiceServicer):
     def __init__(self, services: Services) -> None:
         self._services = services
         self._catalogue = Catalogue(services.store)
-        self._starting = asyncio.Lock()
 
     async def FitModel(  # noqa: N802 - gRPC's name
         self, request: pb.FitModelRequest, context: Context
     ) -> operations_pb2.Operation:
         """Start a fit and return its operation at once."""
-        # In a task of its own: a caller who hangs up now must not leave half a start behind.
-        started = asyncio.create_task(self._started(tenant_of(context), request))
-        return operation_to_proto(await asyncio.shield(started))
+        tenant, starts = tenant_of(context), self._services.starts
+        begin = partial(self._begun_fit, tenant, request)
+        return operation_to_proto(
+            await starts.once(tenant, request.request_id, OperationKind.FIT, begin)
+        )
 
     async def EvaluateModel(  # noqa: N802 - gRPC's name
         self, request: pb.EvaluateModelRequest, context: Context
     ) -> operations_pb2.Operation:
         """Start an evaluation and return its operation at once."""
-        started = asyncio.create_task(self._started_evaluation(tenant_of(context), request))
-        return operation_to_proto(await asyncio.shield(started))
+        tenant, starts = tenant_of(context), self._services.starts
+        begin = partial(self._begun_evaluation, tenant, request)
+        return operation_to_proto(
+            await starts.once(tenant, request.request_id, OperationKind.EVALUATION, begin)
+        )
 
     async def GetModel(self, request: pb.GetModelRequest, context: Context) -> pb.Model:  # noqa: N802 - gRPC's name
         """Return one model."""
@@ -97,61 +100,27 @@ class ModelServicer(ModelServiceServicer):
         )
         return empty_pb2.Empty()
 
-    async def _started(self, tenant: str, request: pb.FitModelRequest) -> Operation:
-        """Start a fit; or return the operation that the same request id started before."""
+    async def _begun_fit(self, tenant: str, request: pb.FitModelRequest) -> Operation:
         services = self._services
-        async with self._starting:  # two calls with one request id must not both look and find none
-            known = await self._requested(tenant, request.request_id, OperationKind.FIT)
-            if known is not None:
-                return known
-            services.jobs.check_room()
-            with services.fits.held(tenant, request.model_id) as hold:
-                order = await services.offload_large(
-                    order_from_proto, request, tenant, services.frame_limits
-                )
-                operation, _ = await services.offload(
-                    services.operations.create, tenant, order.model, request.request_id
-                )
-                services.fits.start(operation, order)
-                hold.pop_all()
-        return operation
-
-    async def _started_evaluation(self, tenant: str, request: pb.EvaluateModelRequest) -> Operation:
-        """Start an evaluation; or return the one that the same request id started before."""
-        services, kind = self._services, OperationKind.EVALUATION
-        async with self._starting:
-            known = await self._requested(tenant, request.request_id, kind)
-            if known is not None:
-                return known
-            services.jobs.check_room()
-            model = await services.models.get(tenant, request.model)
-            trial = await services.offload_large(
-                trial_from_proto, request, model, services.frame_limits
+        with services.fits.held(tenant, request.model_id) as hold:
+            order = await services.offload_large(
+                order_from_proto, request, tenant, services.frame_limits
             )
             operation, _ = await services.offload(
-                services.operations.create, tenant, model.ref.model, request.request_id, kind
+                services.operations.create, tenant, order.model, request.request_id
             )
-            services.jobs.start(operation, evaluation(trial))
+            services.fits.start(operation, order)
+            hold.pop_all()
         return operation
 
-    async def _requested(
-        self, tenant: str, request_id: str, kind: OperationKind
-    ) -> Operation | None:
-        """Return the operation that this request id started before, if there is one.
-
-        Raises
-        ------
-        AlreadyExistsError
-            It is of another kind.
-        """
-        if not request_id:
-            return None
-        services = self._services
-        known = await services.offload(services.operations.requested, tenant, request_id)
-        if known is not None and known.kind is not kind:
-            raise AlreadyExistsError(
-                f"the request id '{request_id}' was used before, for operations/{known.id} "
-                f"({known.kind.value.lower()}); choose another",
-                operation=f"operations/{known.id}",
-            )
-        return known
+    async def _begun_evaluation(self, tenant: str, request: pb.EvaluateModelRequest) -> Operation:
+        services, kind = self._services, OperationKind.EVALUATION
+        model = await services.models.get(tenant, request.model)
+        trial = await services.offload_large(
+            trial_from_proto, request, model, services.frame_limits
+        )
+        operation, _ = await services.offload(
+            services.operations.create, tenant, model.ref.model, request.request_id, kind
+        )
+        services.jobs.start(operation, evaluation(trial))
+        return operation

@@ -1,4 +1,4 @@
-"""google.longrunning.Operations: what became of fits and evaluations."""
+"""google.longrunning.Operations: what became of fits, evaluations and bulk explanations."""
 
 from __future__ import annotations
 
