@@ -1,73 +1,107 @@
-"""Counterfactual values: the raw value at which a culprit would look normal."""
+"""Counterfactual values: the raw values at which a culprit would look normal."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 
 import numpy as np
 
 from clarion.arrays import FloatArray, Int64Array
 from clarion.explaining.background import Background
-from clarion.explaining.culprits import Clearing
-from clarion.explaining.values import Cell, Reader
+from clarion.explaining.values import Reader
 from clarion.frames import SignalKind
+from clarion.pipeline.constraints import SignalConstraint
 
 _FOLLOWS = 1e-9
 """A raw value off the line through the others by more than this share of them is no line's."""
 
 
-@dataclass(frozen=True, eq=False)
-class NormalValues:
-    """Leads cleared features back to raw values.
+@dataclass(frozen=True, slots=True)
+class Line:
+    """How a raw cell follows from a feature: ``raw + slope (value - feature)``.
 
-    A row taken from a donor shows the donor's raw value; a computed one is led back through the
-    extractors, where they turn this one signal into one feature, affinely.
+    ``slope`` is 0 for a signal that never moved: the line then tells of its one value only.
+    """
+
+    raw: float
+    feature: float
+    slope: float
+
+    def raw_of(self, features: FloatArray) -> FloatArray:
+        """Return the raw values of features."""
+        return self.raw + self.slope * (features - self.feature)
+
+    def features_of(self, raw: FloatArray) -> FloatArray:
+        """Return the features of raw values."""
+        if not self.slope:
+            return np.full_like(raw, self.feature)
+        return self.feature + (raw - self.raw) / self.slope
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CellLines:
+    """Which signals may take computed values, and what values these may be.
 
     Attributes
     ----------
-    background
-        Normal rows, raw and as features.
-    players
-        For each raw signal the features that read it.
-    by_cell
-        Whether each feature is made of one raw cell alone. Behind a window, a detector's memory or
-        a mix of signals no one value would do.
+    of
+        For each signal the line of its features, each made of one raw cell; None where there is none.
+        Behind a window or a mix of signals no one value would do.
+    constraints
+        For each signal what it may become.
     """
 
-    background: Background
-    players: Sequence[Int64Array]
-    by_cell: bool
+    of: tuple[Line | None, ...]
+    constraints: tuple[SignalConstraint, ...]
 
-    def cell(self, signal: int, clearing: Clearing) -> Cell:
-        """Return what ``signal`` would be in a normal row; empty where no one value would do."""
-        if not self.by_cell:
-            return Cell()
-        if clearing.donor >= 0:
-            return self._last.cell(clearing.donor, signal)
-        return self._led_back(signal, clearing.row)
+    def settled(
+        self, chosen: Sequence[int], players: Sequence[Int64Array], row: FloatArray
+    ) -> FloatArray:
+        """Return ``row`` with the chosen signals' features at what raw cells may be."""
+        out = row.copy()
+        for player in chosen:
+            line, members = self.of[player], players[player]
+            if line is None:
+                continue
+            raw = line.raw_of(row[members])
+            kept = self.constraints[player].kept(raw)
+            off = (kept != raw) | (line.slope == 0)
+            out[members] = np.where(off, line.features_of(kept), row[members])
+        return out
 
-    @cached_property
-    def _last(self) -> Reader:
-        return Reader.of(self.background.last)
 
-    def _led_back(self, signal: int, row: FloatArray) -> Cell:
-        """Return the raw value of a row of features, by the line through the background's rows."""
-        members, kind = self.players[signal], self._last.frame.signals[signal].kind
-        if kind is not SignalKind.NUMERIC or len(members) != 1:
-            return Cell()
-        raw = self._last.frame.values[:, self._last.columns[signal]].astype(np.float64)
-        present, member = ~np.isnan(raw), int(members[0])
-        if not present.any():
-            return Cell()
-        raw, features = raw[present], self.background.rows.numeric()[present, member]
-        low, high = int(np.argmin(features)), int(np.argmax(features))
-        span = features[high] - features[low]
-        slope = (raw[high] - raw[low]) / span if span > 0 else 0.0
-        gap = np.abs(raw[low] + slope * (features - features[low]) - raw).max()
-        # A signal that never moved tells of its one value only.
-        known = span > 0 or np.isclose(row[member], features[low])
-        if not known or gap > _FOLLOWS * np.abs(raw).max():
-            return Cell()
-        return Cell(float(raw[low] + slope * (row[member] - features[low])))
+def cell_lines(
+    background: Background, players: Sequence[Int64Array], *, by_cell: bool, lagged: bool
+) -> tuple[Line | None, ...]:
+    """Return the lines through the background's rows, one a signal; none at all unless ``by_cell``.
+
+    A signal has one feature, or, ``lagged``, one for each of its last rows, all on the same line.
+    """
+    last, rows = Reader.of(background.last), background.rows.numeric()
+    return tuple(
+        _line(last, signal, members, rows) if by_cell and (lagged or len(members) == 1) else None
+        for signal, members in enumerate(players)
+    )
+
+
+def _line(last: Reader, signal: int, members: Int64Array, rows: FloatArray) -> Line | None:
+    """Return the line of the one feature that is made of the last raw row, if there is any."""
+    if last.frame.signals[signal].kind is not SignalKind.NUMERIC:
+        return None
+    raw = last.frame.values[:, last.columns[signal]].astype(np.float64)
+    present = ~np.isnan(raw)
+    if not present.any():
+        return None
+    lines = (_through(raw[present], rows[present, member]) for member in members)
+    return next((line for line in lines if line is not None), None)
+
+
+def _through(raw: FloatArray, features: FloatArray) -> Line | None:
+    low, high = int(np.argmin(features)), int(np.argmax(features))
+    span = features[high] - features[low]
+    slope = (raw[high] - raw[low]) / span if span > 0 else 0.0
+    gap = np.abs(raw[low] + slope * (features - features[low]) - raw).max()
+    if gap > _FOLLOWS * np.abs(raw).max():
+        return None
+    return Line(float(raw[low]), float(features[low]), float(slope))

@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 
 from clarion.explainers import Attribution, Label
-from clarion.explaining.background import Background
-from clarion.explaining.counterfactual import NormalValues
-from clarion.explaining.culprits import Clearer, Clearing
+from clarion.explaining.background import Background, Positions, asset_positions
+from clarion.explaining.clear_record import CulpritWriter
+from clarion.explaining.culprits import Cleared, Clearer
 from clarion.explaining.reasons import Reasons
 from clarion.explaining.summary import summarise
 from clarion.explaining.tracing import Tracer
@@ -20,7 +21,6 @@ from clarion.frames import Frame, Signal, SignalKind
 from clarion.pipeline.answer import (
     CellReason,
     CrossCheck,
-    Culprit,
     Explanation,
     PlayerReason,
     SignalReason,
@@ -68,7 +68,6 @@ class Recorder:
     tracer: Tracer
     background: Background
     clearer: Clearer
-    normal_values: NormalValues
     calibration: Calibration
     threshold: float
     digest: str
@@ -91,10 +90,6 @@ class Recorder:
     def _record(self, k: int, verdict: Verdict) -> Explanation:
         source = verdict.source
         features = self.done.frame.take(slice(verdict.index, verdict.index + 1))
-        clearing = Clearing((), np.empty(0), verdict.score)
-        if verdict.anomalous:
-            clearing = self.clearer.clear(features, self.threshold)
-        cleared_p = self.calibration.p_values(np.array([clearing.score]))[0]
         plain = self.reasons.game.roster.plain
         cells, cells_label = self._cells(k, verdict) if self.with_cells else ((), None)
         made = Explanation(
@@ -114,9 +109,7 @@ class Recorder:
             method=self.reasons.by_player.method,
             signal_ranking=self._ranking(k, source) if plain else (),
             player_ranking=() if plain else self._player_ranking(k),
-            culprits=self._culprits(source, clearing),
-            cleared_score=clearing.score,
-            cleared_p_value=float(cleared_p),
+            **self._cleared(verdict, features),
             cross_checks=tuple(
                 self._cross_check(name, a, k) for name, a in self.reasons.cross_checks
             ),
@@ -173,15 +166,25 @@ class Recorder:
         numeric = [signal.kind is SignalKind.NUMERIC for signal in self.raw.signals]
         return [float(next(means)) if is_number else None for is_number in numeric]
 
-    def _culprits(self, source: int, clearing: Clearing) -> tuple[Culprit, ...]:
-        found = []
-        for j in clearing.signals:
-            signal, seen = self.signals[j], self._reader.cell(source, j)
-            usual = self.normal_values.cell(j, clearing)
-            found.append(
-                Culprit(signal.name, seen.value, seen.word, usual.value, usual.word, signal.unit)
-            )
-        return tuple(found)
+    def _cleared(self, verdict: Verdict, features: Frame) -> dict[str, Any]:
+        """Return what clears an anomalous row, as fields of the record."""
+        if not verdict.anomalous:
+            return self._writer.fields(Cleared.nothing(features, verdict.score), [])
+        raw = self.clearer.raw.row(self.raw, self.done, verdict.index, self._positions)
+        cleared = self.clearer.clear(features, self.threshold, raw)
+        signals = cleared.clearing.signals
+        return self._writer.fields(cleared, [self._reader.cell(verdict.source, j) for j in signals])
+
+    @cached_property
+    def _positions(self) -> Positions:
+        return asset_positions(self.raw)
+
+    @cached_property
+    def _writer(self) -> CulpritWriter:
+        plausible = self.clearer.plausibility
+        return CulpritWriter(
+            self.signals, self.background, self.calibration, plausible, self.with_cells
+        )
 
     def _cross_check(self, name: str, answer: Attribution, k: int) -> CrossCheck:
         quality, ends = answer.fit_quality, answer.interval

@@ -10,6 +10,7 @@ from clarion.errors import InvalidParameterError
 from clarion.explainers import Attribution, Label
 from clarion.explaining.cache import Hits
 from clarion.explaining.players import Player, PlayerChoice
+from clarion.pipeline.constraints import SignalConstraint
 
 DEFAULT_EVALUATIONS = 2048
 RELIABLE_FIT = 0.5
@@ -57,6 +58,8 @@ class ExplanationPolicy:
         players: both count as evaluations.
     players
         Among whom each score is shared out; the raw signals unless said.
+    constraints
+        What signals may become where it is said what would look normal.
     """
 
     rows: ExplainedRows | tuple[int, ...] = ExplainedRows.ANOMALOUS
@@ -66,8 +69,11 @@ class ExplanationPolicy:
     allow_unexplained: bool = False
     view: View = View.BASIC
     players: PlayerChoice = field(default_factory=PlayerChoice)
+    constraints: tuple[SignalConstraint, ...] = ()
 
     def __post_init__(self) -> None:
+        for index, constraint in enumerate(self.constraints):
+            constraint.check(f"policy.constraints[{index}]")
         if self.max_evaluations is not None and not 0 <= self.max_evaluations <= 1_000_000:
             raise InvalidParameterError(
                 f"max_evaluations must be in [0, 1000000], not {self.max_evaluations}",
@@ -101,7 +107,10 @@ class PlayerReason:
 
 @dataclass(frozen=True, slots=True)
 class Culprit:
-    """A signal whose return to ``normal_value`` (or ``normal_word``) helps to clear the alarm."""
+    """A signal whose return to ``normal_value`` (or ``normal_word``) helps to clear the alarm.
+
+    The fields are those of ``clarion.v1.Culprit``, which says what each means.
+    """
 
     signal: str
     value: float | None
@@ -109,6 +118,12 @@ class Culprit:
     normal_value: float | None
     normal_word: str
     unit: str
+    change_deviations: float | None = None
+    still_anomalous_value: float | None = None
+    span_rows: int = 0
+    span_value: float | None = None
+    span_normal_value: float | None = None
+    normal_path: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +193,9 @@ class Explanation:
     summary: str
     player_ranking: tuple[PlayerReason, ...] = ()
     cells_label: Label | None = None
+    minimum_proven: bool = False
+    semi_factual_score: float | None = None
+    plausibility: float | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -25,8 +25,7 @@ from clarion.explainers import Label, Scorable
 from clarion.explaining.background import Background
 from clarion.explaining.blocks import Worker
 from clarion.explaining.cache import AttributionCache, Hits
-from clarion.explaining.counterfactual import NormalValues
-from clarion.explaining.culprits import Clearer
+from clarion.explaining.clear_model import ClearingModel
 from clarion.explaining.games import Games
 from clarion.explaining.lags import Lags, feature_lags
 from clarion.explaining.pull_back import Origins, StageReads
@@ -38,6 +37,7 @@ from clarion.pipeline.answer import Answer, ExplainedRows, ExplanationPolicy, Vi
 from clarion.pipeline.calibrate import Calibration
 from clarion.pipeline.chain import Chain, Transformed, origins
 from clarion.pipeline.choose import Choice
+from clarion.pipeline.constraints import by_signal
 from clarion.pipeline.guard import row_numbers
 from clarion.pipeline.memory import Memory, follow_runs
 from clarion.pipeline.schema import conform
@@ -127,6 +127,7 @@ class FittedPipeline:
         policy, memory = policy or ExplanationPolicy(), memory or Memory()
         rate = self.calibration.default_rate if false_alarm_rate is None else false_alarm_rate
         threshold = self.calibration.threshold(rate)
+        by_signal(policy.constraints, self.signals)  # a stream is told when it opens
 
         whole, remembered = memory.before(conform(frame, self.signals))
         with row_numbers(np.arange(len(whole)) - remembered):
@@ -215,17 +216,11 @@ class FittedPipeline:
         return Origins.make(features, [signal.name for signal in self.signals], reads)
 
     @cached_property
-    def clearer(self) -> Clearer:
+    def clearing(self) -> ClearingModel:
         """What finds culprits."""
-        players = [self.origins.members(signal) for signal in range(len(self.signals))]
-        return Clearer(self._score, self.detector, players, self.background.rows)
-
-    @cached_property
-    def normal_values(self) -> NormalValues:
-        """What leads culprits back to raw values."""
-        sequence = isinstance(self.detector, FittedSequenceDetector)
-        by_cell = self.origins.single and not self.history and not sequence
-        return NormalValues(self.background, self.clearer.players, by_cell)
+        return ClearingModel(
+            self.plugin, self._score, self.detector, self.chain, self.background, self.origins
+        )
 
     def _score(self, features: Frame) -> FloatArray:
         """Return the detector's scores, checked: what it does wrong while explained is its own."""
@@ -290,8 +285,7 @@ class FittedPipeline:
             reasons=reasons,
             tracer=tracer,
             background=self.background,
-            clearer=self.clearer,
-            normal_values=self.normal_values,
+            clearer=self.clearing.within(by_signal(policy.constraints, self.signals)),
             calibration=self.calibration,
             threshold=threshold,
             digest=self.digest,
