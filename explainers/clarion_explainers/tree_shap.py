@@ -8,9 +8,11 @@ from typing import ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
+from clarion.arrays import FloatArray
 from clarion.detectors import TreeEnsemble
 from clarion.explainers import Attribution, Label, Role, Scorable, Support
 from clarion.frames import Frame
+from clarion.kernels.tree_interactions import tree_interactions
 from clarion.kernels.tree_program import TreeProgram, tree_program
 from clarion.kernels.tree_shap import tree_shap
 from clarion_explainers.decomposition import decomposition
@@ -60,6 +62,17 @@ class TreeShap:
             method="tree_shap",
             value_function=PATH_DEPENDENT,
         )
+
+    def interactions(self, scorable: Scorable, frame: Frame) -> FloatArray:
+        """Return the interaction index of each pair of players, ``(n, k, k)``, for the same game.
+
+        Raises
+        ------
+        UnsupportedPairError, ArtifactCorruptError
+            As `explain` does.
+        """
+        program = path_program(scorable, "tree_shap")
+        return tree_interactions(frame.aligned_to(scorable.background.names).numeric(), program)
 
 
 def path_program(scorable: Scorable, explainer: str) -> TreeProgram:

@@ -48,8 +48,8 @@ class TreeProgram(NamedTuple):
         what the leaf adds to the score.
     nodes, weights
         Shape ``(groups, 4)``: quadrature on [0, 1], exact for the most players on a path.
-    levels, n_players
-        The deepest level, and the number of players.
+    levels, n_players, most_players
+        The deepest level, the number of players, and how many distinct ones a path asks at most.
     base_value
         The score with every player absent: its mean over the trees' training rows.
     """
@@ -60,6 +60,7 @@ class TreeProgram(NamedTuple):
     weights: FloatArray
     levels: int
     n_players: int
+    most_players: int
     base_value: float
 
 
@@ -79,11 +80,12 @@ def tree_program(forest: Forest, player_of_feature: Int64Array) -> TreeProgram:
     levels, most = _write_edges(_plain(forest), player_of_feature, share, places, numbers)
     nodes, weights = _grouped(*quadrature(most))
     players = int(player_of_feature.max(initial=-1)) + 1
-    base = _mean_over_cover(forest)
-    return TreeProgram(places, numbers, nodes, weights, levels, players, base)
+    base = mean_over_cover(forest)
+    return TreeProgram(places, numbers, nodes, weights, levels, players, most, base)
 
 
-def _mean_over_cover(forest: Forest) -> float:
+def mean_over_cover(forest: Forest) -> float:
+    """Return the score's mean over the trees' training rows: what it is worth without features."""
     tree = np.searchsorted(forest.roots, np.arange(len(forest.left)), side="right") - 1
     reach = forest.cover / forest.cover[forest.roots[tree]]
     leaves = forest.left < 0
@@ -96,6 +98,24 @@ def _grouped(nodes: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatA
     filler = -len(nodes) % NODES
     padded = np.pad(nodes, (0, filler), constant_values=0.5), np.pad(weights, (0, filler))
     return padded[0].reshape(-1, NODES), padded[1].reshape(-1, NODES)
+
+
+@kernel
+def carry(sums: FloatArray, level: np.uint64, size: np.uint64, right: bool) -> None:
+    """Add the ``size`` sums of a level to those of the level above; a left edge comes first."""
+    here, above = level * size, (level - np.uint64(1)) * size
+    if right:
+        for i in range(size):
+            sums[above + i] += sums[here + i]
+    else:
+        for i in range(size):
+            sums[above + i] = sums[here + i]
+
+
+def as_single(points: FloatArray) -> NDArray[np.float32]:
+    """Return ``points`` in single precision, as trees compare them; infinite beyond its range."""
+    with np.errstate(over="ignore"):
+        return np.ascontiguousarray(points, np.float32)
 
 
 class _Trees(NamedTuple):

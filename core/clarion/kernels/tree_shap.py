@@ -34,6 +34,8 @@ from clarion.kernels.tree_program import (
     THRESHOLD,
     VALUE,
     TreeProgram,
+    as_single,
+    carry,
 )
 from clarion.kernels.tree_shap_row import add_row_by_row
 
@@ -55,8 +57,7 @@ def tree_shap(points: FloatArray, program: TreeProgram) -> FloatArray:
     Points are compared as float32, so that beyond its range counts as infinite. A row gets the same
     bits in any batch. Memory: 10 KB a level of the deepest tree.
     """
-    with np.errstate(over="ignore"):
-        rows = np.ascontiguousarray(points, np.float32)
+    rows = as_single(points)
     out = np.zeros((len(rows), program.n_players))
     if len(rows) <= _ALONE:
         add_row_by_row(rows, program, out)
@@ -117,7 +118,7 @@ def _walk(
             at = open_at[depth]
             left = (depth, U(places[at, EARLIER]), width)
             _gain(sums, taken, terms, totals, U(places[at, PLAYER]) * width, left)
-            _carry(sums, left, places[at, RIGHT] != 0)
+            carry(sums, depth, width * U(NODES), places[at, RIGHT] != 0)
             depth -= U(1)
         if edge == n_edges:
             break
@@ -228,17 +229,3 @@ def _gain(
 @kernel
 def _four(terms: FloatArray, at: np.uint64) -> tuple[float, float, float, float]:
     return terms[at], terms[at + U(1)], terms[at + U(2)], terms[at + U(3)]
-
-
-@kernel
-def _carry(sums: FloatArray, edge: Edge, right: bool) -> None:
-    """Add the leaves below an edge to those below the one above; the left edge comes first."""
-    level, _, width = edge
-    size = width * U(NODES)
-    here, above = level * size, (level - U(1)) * size
-    if right:
-        for i in range(size):
-            sums[above + i] += sums[here + i]
-    else:
-        for i in range(size):
-            sums[above + i] = sums[here + i]

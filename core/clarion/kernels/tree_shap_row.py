@@ -24,6 +24,7 @@ from clarion.kernels.tree_program import (
     THRESHOLD,
     VALUE,
     TreeProgram,
+    carry,
 )
 
 U = np.uint64  # unsigned offsets: numba then leaves out the test for negative indices
@@ -63,7 +64,7 @@ def _walk(
         while depth >= level:
             at = open_at[depth]
             out[places[at, PLAYER]] += _gain(sums, gains, depth * U(NODES))
-            _carry(sums, depth * U(NODES), places[at, RIGHT] != 0)
+            carry(sums, depth, U(NODES), places[at, RIGHT] != 0)
             depth -= U(1)
         if edge == n_edges:
             break
@@ -98,11 +99,3 @@ def _gain(sums: FloatArray, gains: FloatArray, at: np.uint64) -> float:
     high = sums[at + U(2)] * gains[at + U(2)] + sums[at + U(3)] * gains[at + U(3)]
     total: float = low + high
     return total
-
-
-@kernel
-def _carry(sums: FloatArray, at: np.uint64, right: bool) -> None:
-    """Add the leaves below an edge to those below the one above; the left edge comes first."""
-    above = at - U(NODES)
-    for q in range(U(NODES)):
-        sums[above + q] = sums[above + q] + sums[at + q] if right else sums[at + q]
