@@ -277,6 +277,32 @@ class Differentiable(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Layers:
+    """Fully connected layers: ``z_(i+1) = f(z_i weights_i + biases_i)``, with f(z) = z in the last.
+
+    In all others f(z) is ``slope z`` below 0 and z above. Shapes (inputs, outputs) of weights, and
+    (outputs,) of biases; the last layer has one output.
+    """
+
+    weights: tuple[FloatArray, ...]
+    biases: tuple[FloatArray, ...]
+    slope: float
+
+
+@runtime_checkable
+class FeedForward(Protocol):
+    """The score is the output of fully connected layers, whose inputs are per-feature coordinates."""
+
+    def layers(self) -> Layers:
+        """Return the layers."""
+        ...
+
+    def coordinates(self, frame: Frame) -> FloatArray:
+        """Return ``u``, shape ``(n, d)``: each column a function of its own feature only."""
+        ...
+
+
 @runtime_checkable
 class LinkedSum(Protocol):
     """The score is a sum of increasing functions (links) of other detectors' scores.
@@ -301,6 +327,7 @@ CAPABILITIES: dict[str, type[Any]] = {
     "tree_ensemble": TreeEnsemble,
     "neighbours": Neighbours,
     "gradient": Differentiable,
+    "feed_forward": FeedForward,
     "linked_sum": LinkedSum,
 }
 

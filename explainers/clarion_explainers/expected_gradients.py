@@ -13,6 +13,7 @@ from clarion.detectors import Differentiable
 from clarion.errors import BudgetExceededError
 from clarion.explainers import Attribution, Label, Role, Scorable, Support
 from clarion.frames import Frame
+from clarion.kernels.sums import row_sums
 from clarion.parameters import parameter
 from clarion_explainers.control_variate import corrected
 from clarion_explainers.decomposition import decomposition
@@ -27,10 +28,13 @@ class ExpectedGradients:
 
     ``phi_j = E_b E_t (u_j - b_j) d score / d u_j (b + t (u - b))``. Each pair draws a background
     row b and a place t, and takes the gradient at t and at 1 - t: of a score that is quadratic on
-    the way that is the whole integral. Each row's integrals sum to ``score(u) - score(b)``, whose
-    mean over the background is known; that corrects the estimates, so that they add up (see
-    `clarion_explainers.control_variate`). But they are Shapley values (then Aumann and Shapley's)
-    of few scores: hence `additive`, with the standard errors of what was drawn.
+    the way that is the whole integral. The sum of an integral is known, ``score(u) - score(b)``:
+    what a pair misses it by is shared out by the mean sizes of all pairs' terms, which makes no
+    difference on average. So is the sum's mean over the background, which corrects the estimates
+    as those of `permutation_shap` (see `clarion_explainers.control_variate`).
+
+    They add up, but are Aumann and Shapley's values, which few scores share with Shapley's: hence
+    `additive`, with the standard errors of what was drawn.
 
     The gradients are the detector's own, of the very score: see `integrated_gradients`. A player of
     several features gets the sum of theirs, as the path moves them together.
@@ -75,18 +79,18 @@ class ExpectedGradients:
             "expected_gradients.background", lambda: detector.coordinates(scorable.background)
         )
         ends, scores = detector.coordinates(frame), scorable.score(frame)
-        mean = scorable.mean_score()
+        normal, mean = scorable.background_scores(), scorable.mean_score()
         pairs = min(evaluations // 2, max(self.pairs, enough_to_visit(len(background))))
         contributions = np.zeros((len(scores), scorable.n_players))
         errors = np.zeros_like(contributions)
         for row, seed in enumerate(seeds):
             rng = np.random.default_rng(int(seed))
             visited, start = visits(pairs, len(background), rng)
-            terms = _pairs(detector, background[visited[start]], ends[row], rng)
-            drawn = scorable.by_player(terms)
-            fallback = shares(drawn.mean(axis=0, keepdims=True))[0]
+            drawn = _pairs(detector, background[visited[start]], ends[row], rng)
+            gaps = scores[row] - normal[visited[start]] - row_sums(drawn)
+            drawn += gaps[:, None] * shares(np.abs(drawn).mean(axis=0, keepdims=True))
             contributions[row], errors[row] = corrected(
-                drawn, start, len(background), scores[row] - mean, fallback
+                scorable.by_player(drawn), start, len(background), scores[row] - mean
             )
         return decomposition(
             scores,

@@ -44,3 +44,9 @@ def shares(contributions: FloatArray) -> FloatArray:
     # Sizes are compared to the largest: sums of huge ones would overflow.
     sizes = np.where(largest > 0, sizes / np.where(largest > 0, largest, 1.0), 1.0)
     return np.asarray(sizes / row_sums(np.ascontiguousarray(sizes))[:, None])
+
+
+def summed_up(contributions: FloatArray, wanted: FloatArray) -> FloatArray:
+    """Return contributions ``(n, d)`` that sum to ``wanted`` (n,), each row's gap shared out."""
+    gap = wanted - row_sums(np.ascontiguousarray(contributions))
+    return contributions + gap[:, None] * shares(contributions)

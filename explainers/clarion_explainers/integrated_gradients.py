@@ -13,10 +13,9 @@ from clarion.detectors import Differentiable
 from clarion.errors import BudgetExceededError
 from clarion.explainers import Attribution, Label, Role, Scorable, Support
 from clarion.frames import Frame
-from clarion.kernels.sums import row_sums
 from clarion.parameters import parameter
 from clarion_explainers.decomposition import decomposition
-from clarion_explainers.gradient_paths import path_terms, shares
+from clarion_explainers.gradient_paths import path_terms, summed_up
 from clarion_explainers.refusal import unsupported
 
 _ROWS = 64
@@ -84,7 +83,7 @@ class IntegratedGradients:
         parts = [way.integrals(detector, ends[i : i + _ROWS]) for i in range(0, len(ends), _ROWS)]
         fine, coarse = np.concatenate([np.empty((2, 0, ends.shape[1])), *parts], axis=1)
         scores = scorable.score(frame)
-        mended = _summed_up(fine, scores - way.base_value)
+        mended = summed_up(fine, scores - way.base_value)
         errors = np.abs(mended - fine) + np.abs(fine - coarse)
         return decomposition(
             scores,
@@ -145,9 +144,3 @@ def _median(background: Frame) -> Frame:
     """Return the median of each feature, as a frame of one row."""
     ordered = np.sort(background.numeric(), axis=0)
     return background.take(slice(0, 1)).with_numeric(ordered[[(len(ordered) - 1) // 2]])
-
-
-def _summed_up(contributions: FloatArray, wanted: FloatArray) -> FloatArray:
-    """Return contributions ``(n, d)`` that sum to ``wanted`` (n,), the gaps shared out."""
-    gap = wanted - row_sums(np.ascontiguousarray(contributions))
-    return contributions + gap[:, None] * shares(contributions)

@@ -9,13 +9,13 @@ from typing import Any, ClassVar
 import numpy as np
 
 from clarion.arrays import BoolArray, FloatArray, Int64Array
-from clarion.detectors import DetectorTraits, Paradigm
+from clarion.detectors import DetectorTraits, Layers, Paradigm
 from clarion.features import FitContext
 from clarion.frames import Frame
 from clarion.inputs import both_classes
 from clarion.parameters import parameter
 from clarion_detectors.dense_score import DensePoints, FittedDense
-from clarion_detectors.networks import Shapes, dense_shapes, dense_tensor, started
+from clarion_detectors.networks import SLOPE, Shapes, dense_shapes, dense_tensor, started
 from clarion_detectors.training import Trained
 
 
@@ -43,6 +43,15 @@ class FittedDnn(FittedDense):
     def coordinates(self, frame: Frame) -> FloatArray:
         """Return ``u`` as the network is shown it, shape ``(n, d)``."""
         return self.shown(self.points(frame))
+
+    def layers(self) -> Layers:
+        """Return the layers of the network."""
+        places = range(len(self.hidden) + 1)
+        return Layers(
+            tuple(self.weights[f"layer{i}.weights"] for i in places),
+            tuple(self.weights[f"layer{i}.biases"] for i in places),
+            SLOPE,
+        )
 
     def gradients(self, points: FloatArray) -> FloatArray:
         """Return the gradients of the margin by ``u`` at ``points`` (n, d), shape ``(n, d)``."""

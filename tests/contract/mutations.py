@@ -137,6 +137,13 @@ DETECTORS = [
         "return 2.0 * _GAMMA * np.abs(points) * bump[:, None]",
     ),
     Mutation(
+        "check_feed_forward",
+        "correct_capable",
+        "Hinges",
+        "return Layers(weights, (np.zeros(2 * d), np.zeros(1)), _LEAK)",
+        "return Layers(weights, (np.zeros(2 * d), np.zeros(1)), 0.0)",
+    ),
+    Mutation(
         "check_linked_sum",
         "correct_capable",
         "Roots",

@@ -18,13 +18,13 @@ from clarion.testing import SourceCase, Subject, run, source_checks, subjects_of
 from clarion.testing.references import REFERENCES
 
 REGISTRIES = load_plugins()
-FEWEST_CHECKS = {"detectors": 32, "features": 24, "explainers": 13}
+FEWEST_CHECKS = {"detectors": 33, "features": 24, "explainers": 13}
 
 DEEP = {"autoencoder", "cnn", "deep_sad", "dnn", "image_autoencoder", "rnn"}
 ADAPTED = {entry.name for entry in REGISTRIES.detectors if entry.name.startswith("pyod.")}
 LIBRARIES = dict.fromkeys(DEEP, ("torch",)) | dict.fromkeys(ADAPTED, ("pyod", "skops"))
 """Of optional extras, without which a detector can be registered but not fitted."""
-LIBRARIES |= {"kernel_shap": ("shap",)}
+LIBRARIES |= {"deep_shap": ("shap", "torch"), "kernel_shap": ("shap",)}
 SLOW = {"kernel_shap"}
 """Explainers, of libraries, that are tried on the kit's own detectors alone."""
 

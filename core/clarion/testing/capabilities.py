@@ -13,6 +13,7 @@ from clarion.arrays import FloatArray
 from clarion.detectors import (
     AdditiveTerms,
     Differentiable,
+    FeedForward,
     Forest,
     LinkedSum,
     Neighbours,
@@ -157,6 +158,21 @@ def _require_slope(
         f"along '{rows.names[column]}' the score of row {worst} moves by {rises[:, worst]} where "
         f"its gradient, {claimed[worst]:.9g}, says {says[:, worst]}",
     )
+
+
+@law
+def check_feed_forward(case: DetectorCase) -> None:
+    """What the layers make of the coordinates is the score."""
+    rows, fitted = _subject(case), case.fitted
+    if isinstance(fitted, FeedForward):
+        layers, values = fitted.layers(), fitted.coordinates(rows)
+        for weights, biases in zip(layers.weights[:-1], layers.biases[:-1], strict=True):
+            sums = values @ weights + biases
+            values = np.where(sums < 0, layers.slope * sums, sums)
+        summands = values * layers.weights[-1].T
+        claimed = summands.sum(axis=1) + layers.biases[-1][0]
+        _require_scores(case, rows, "the layers' output", claimed, summands)
+        _require_own_feature_only(case, rows, "coordinate", fitted.coordinates)
 
 
 @law

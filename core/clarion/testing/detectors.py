@@ -95,6 +95,7 @@ def detector_checks() -> tuple[Check[DetectorCase], ...]:
         capabilities.check_tree_ensemble,
         capabilities.check_neighbours,
         capabilities.check_gradient,
+        capabilities.check_feed_forward,
         capabilities.check_linked_sum,
         sequences.check_any_cut_gives_the_same_scores,
         sequences.check_memory_can_be_stored,

@@ -1,4 +1,4 @@
-"""Detectors that keep every law and have capabilities: a distance, a bump, roots, stumps."""
+"""Detectors that keep every law and have capabilities: a distance, a bump, hinges, roots, stumps."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from typing import ClassVar, Self
 import numpy as np
 
 from clarion.arrays import BoolArray, FloatArray
-from clarion.detectors import DetectorTraits, FittedDetector, Forest, KernelSum, Quadratic
+from clarion.detectors import DetectorTraits, FittedDetector, Forest, KernelSum, Layers, Quadratic
 from clarion.features import FitContext
 from clarion.frames import Frame, Signal
 from clarion.inputs import complete, require_rows, robust_scale, scaled
 from clarion.state import State, signal_values
 
 _GAMMA = 0.05
+_LEAK = 0.1
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -82,6 +83,20 @@ class FittedBump(_Fitted):
     def kernel_sum(self) -> KernelSum:
         d = len(self.signals)
         return KernelSum(np.zeros((1, d)), np.array([-1.0]), np.full(d, _GAMMA), offset=1.0)
+
+
+class FittedHinges(_Fitted):
+    """The sum of the distances from the center, by two leaky rectifiers a signal."""
+
+    __slots__ = ()
+
+    def score(self, frame: Frame) -> FloatArray:
+        return (1.0 - _LEAK) * _summed(np.abs(self.coordinates(frame)))
+
+    def layers(self) -> Layers:
+        d = len(self.signals)
+        weights = np.hstack([np.eye(d), -np.eye(d)]), np.ones((2 * d, 1))
+        return Layers(weights, (np.zeros(2 * d), np.zeros(1)), _LEAK)
 
 
 class FittedStumps(_Fitted):
@@ -159,6 +174,13 @@ class Roots(Distance):
     """As `Distance`."""
 
     fitted: ClassVar[type[_Fitted]] = FittedRoots
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hinges(Distance):
+    """As `Distance`."""
+
+    fitted: ClassVar[type[_Fitted]] = FittedHinges
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
