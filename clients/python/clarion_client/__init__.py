@@ -84,7 +84,7 @@ from clarion_client.overview import (
     PlayerPair,
     PlayerSize,
 )
-from clarion_client.policy import Explain
+from clarion_client.policy import Explain, SignalConstraint
 from clarion_client.reports import (
     Curve,
     EvaluationReport,
@@ -164,6 +164,7 @@ __all__ = [
     "RemovalFigures",
     "ScoreResult",
     "Signal",
+    "SignalConstraint",
     "SignalMismatchError",
     "SignalReason",
     "Step",

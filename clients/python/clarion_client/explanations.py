@@ -95,7 +95,20 @@ class PlayerReason:
 
 @dataclass(frozen=True, slots=True)
 class Culprit:
-    """A signal whose return to ``normal_value`` (or ``normal_word``) helps to clear the alarm."""
+    """A signal whose return to ``normal_value`` (or ``normal_word``) helps to clear the alarm.
+
+    Attributes
+    ----------
+    change_deviations
+        The change over the span, in sd of the background; None for words and constant signals.
+    still_anomalous_value
+        The mean over the span at which, all other culprits moved as far, it is still anomalous.
+    span_rows, span_value, span_normal_value
+        How many of the asset's rows change, the explained one last, 0 where they are not known; and
+        means over them, as seen and as normal.
+    normal_path
+        What would look normal in each of them, oldest first; for the full view.
+    """
 
     signal: str
     value: float | None
@@ -103,6 +116,12 @@ class Culprit:
     normal_value: float | None
     normal_word: str
     unit: str
+    change_deviations: float | None = None
+    still_anomalous_value: float | None = None
+    span_rows: int = 0
+    span_value: float | None = None
+    span_normal_value: float | None = None
+    normal_path: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,6 +177,14 @@ class Explanation:
         Raw cells by falling size, and how far to trust them; for the full view.
     culprits, cleared_score, cleared_p_value
         The smallest set found whose return to normal clears the alarm, and the row re-scored so.
+    minimum_proven
+        Whether no smaller set clears it.
+    semi_factual_score
+        The score at the farthest point of the way there that is still anomalous.
+    plausibility
+        How usual the cleared row is, a share of background rows; None without culprits.
+    margin
+        The threshold less the score: how far a normal row is from an alarm.
     summary
         One paragraph for people.
     """
@@ -188,6 +215,10 @@ class Explanation:
     background_id: str
     player_ranking: tuple[PlayerReason, ...] = ()
     cells_label: Label = Label.NONE
+    minimum_proven: bool = False
+    semi_factual_score: float | None = None
+    plausibility: float | None = None
+    margin: float = 0.0
 
     @classmethod
     def of(cls, message: detection_pb2.Explanation) -> Self:

@@ -21,6 +21,27 @@ _VIEWS = {
 
 
 @dataclass(frozen=True, slots=True)
+class SignalConstraint:
+    """What one signal may become where it is said what would look normal, in its unit.
+
+    Attributes
+    ----------
+    immutable
+        It is never changed, so never a culprit.
+    integer
+        Only whole numbers are proposed.
+    minimum, maximum
+        Ends of the range of what is proposed, finite; None for no end.
+    """
+
+    signal: str
+    immutable: bool = False
+    integer: bool = False
+    minimum: float | None = None
+    maximum: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Explain:
     """What to explain, and how.
 
@@ -44,6 +65,8 @@ class Explain:
     block_rows
         Rows of a time block, >= 1, counted back from the explained row: each signal, or group, is
         then a player in each block. None: in all its rows.
+    constraints
+        What signals may become where it is said what would look normal.
     """
 
     rows: str = "anomalous"
@@ -54,6 +77,7 @@ class Explain:
     view: str = "basic"
     groups: Mapping[str, Sequence[str]] = field(default_factory=dict)
     block_rows: int | None = None
+    constraints: Sequence[SignalConstraint] = ()
 
     def __post_init__(self) -> None:
         for name, value, known in (("rows", self.rows, _ROWS), ("view", self.view, _VIEWS)):
@@ -78,6 +102,16 @@ class Explain:
         if self.block_rows is not None:
             out.players = detection_pb2.PLAYERS_SIGNAL_BLOCKS
             out.block_rows = self.block_rows
+        out.constraints.extend(
+            detection_pb2.SignalConstraint(
+                signal=constraint.signal,
+                immutable=constraint.immutable,
+                integer=constraint.integer,
+                minimum=constraint.minimum,
+                maximum=constraint.maximum,
+            )
+            for constraint in self.constraints
+        )
         return out
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from clarion.explainers import Label
-from clarion.pipeline.answer import Culprit, Explanation, SignalReason
+from clarion.pipeline.answer import Culprit, Explanation, PlayerReason, SignalReason
 
 TOP_SIGNALS = 3
 
@@ -19,8 +19,7 @@ _TRUST = {
 def summarise(record: Explanation) -> str:
     """Return what, where, when, the signals that made the score, and what would look normal."""
     sentences = [_verdict(record), _signals(record)]
-    if record.anomalous:
-        sentences.append(_counterfactual(record))
+    sentences.append(_counterfactual(record) if record.anomalous else _why_not(record))
     sentences.extend(_cross_checks(record))
     return " ".join(sentence for sentence in sentences if sentence)
 
@@ -52,11 +51,15 @@ def _verdict(record: Explanation) -> str:
 
 
 def _signals(record: Explanation) -> str:
-    top = [r for r in record.signal_ranking[:TOP_SIGNALS] if r.contribution > 0]
+    top = [_reason(r) for r in record.signal_ranking[:TOP_SIGNALS] if r.contribution > 0]
+    top += [_part(r) for r in record.player_ranking[:TOP_SIGNALS] if r.contribution > 0]
     if not top:
         return "No signal raised the score above its base value."
-    trust = _TRUST[record.label]
-    return f"It is made by {'; '.join(_reason(r) for r in top)} ({record.method}: {trust})."
+    return f"It is made by {'; '.join(top)} ({record.method}: {_TRUST[record.label]})."
+
+
+def _part(reason: PlayerReason) -> str:
+    return f"{reason.player.name} ({number(100 * reason.share)} %)"
 
 
 def _reason(reason: SignalReason) -> str:
@@ -71,18 +74,44 @@ def _counterfactual(record: Explanation) -> str:
     if not record.culprits:
         return "No small set of signals was found whose return to normal clears it."
     changes = " and ".join(_change(culprit) for culprit in record.culprits)
+    proven = "; no smaller set clears it" if record.minimum_proven else ""
     return (
         f"It would look normal if {changes} (score {number(record.cleared_score)}, "
-        f"p = {number(record.cleared_p_value)})."
+        f"p = {number(record.cleared_p_value)}{proven}).{_still(record)}"
     )
 
 
 def _change(culprit: Culprit) -> str:
+    if culprit.span_rows > 1 and culprit.span_normal_value is not None:
+        usual = _shown(culprit.span_normal_value, "", culprit.unit)
+        return f"{culprit.signal} had averaged {usual} over its last {culprit.span_rows} rows"
     if culprit.normal_value is None and not culprit.normal_word:
         return f"{culprit.signal} had behaved as usual"
     return (
         f"{culprit.signal} were {_shown(culprit.normal_value, culprit.normal_word, culprit.unit)}"
     )
+
+
+def _still(record: Explanation) -> str:
+    """Return where it would still be anomalous; empty where no number says so."""
+    where = [
+        f"{culprit.signal} = {_shown(culprit.still_anomalous_value, '', culprit.unit)}"
+        for culprit in record.culprits
+        if culprit.still_anomalous_value is not None
+    ]
+    if not where or record.semi_factual_score is None:
+        return ""
+    return (
+        f" It is still anomalous at {', '.join(where)} (score {number(record.semi_factual_score)})."
+    )
+
+
+def _why_not(record: Explanation) -> str:
+    """Return how far a normal row is from an alarm, and which signals brought it closest."""
+    top = [r.signal for r in record.signal_ranking[:TOP_SIGNALS] if r.contribution > 0]
+    top += [r.player.name for r in record.player_ranking[:TOP_SIGNALS] if r.contribution > 0]
+    closest = f", with {', '.join(top)} closest to one" if top else ""
+    return f"It is {number(record.margin)} below an alarm{closest}."
 
 
 def _cross_checks(record: Explanation) -> list[str]:

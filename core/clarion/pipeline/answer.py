@@ -197,6 +197,11 @@ class Explanation:
     semi_factual_score: float | None = None
     plausibility: float | None = None
 
+    @property
+    def margin(self) -> float:
+        """How far the score is below the threshold; negative for an anomalous row."""
+        return self.threshold - self.score
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Answer:

@@ -57,7 +57,17 @@ def reasons(draw: st.DrawFn, signal: str) -> SignalReason:
 def culprits(draw: st.DrawFn, signal: str) -> Culprit:
     value, word = draw(cells())
     normal, normal_word = draw(cells())
-    return Culprit(signal, value, word, normal, normal_word, draw(st.sampled_from(["", "bar"])))
+    return Culprit(
+        signal,
+        value,
+        word,
+        normal,
+        normal_word,
+        draw(st.sampled_from(["", "bar"])),
+        still_anomalous_value=draw(maybe),
+        span_rows=draw(st.integers(0, 50)),
+        span_normal_value=draw(maybe),
+    )
 
 
 @st.composite
@@ -89,6 +99,8 @@ def records(draw: st.DrawFn) -> Explanation:
         ),
         cells=(),
         summary="",
+        minimum_proven=draw(st.booleans()),
+        semi_factual_score=draw(maybe),
     )
 
 
@@ -99,7 +111,9 @@ def fields(record: Explanation) -> list[float]:
     for reason in record.signal_ranking:
         found += [reason.value, reason.expected, 100 * reason.share]
     for culprit in record.culprits:
-        found += [culprit.normal_value]
+        found += [culprit.normal_value, culprit.still_anomalous_value]
+        found += [culprit.span_rows, culprit.span_normal_value]
+    found += [record.semi_factual_score, record.margin]
     found += [check.fit_quality for check in record.cross_checks]
     return [value for value in found if value is not None]
 

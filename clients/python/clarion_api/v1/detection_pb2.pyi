@@ -190,6 +190,7 @@ class ExplanationPolicy(_message.Message):
     PLAYERS_FIELD_NUMBER: _builtins.int
     BLOCK_ROWS_FIELD_NUMBER: _builtins.int
     GROUPS_FIELD_NUMBER: _builtins.int
+    CONSTRAINTS_FIELD_NUMBER: _builtins.int
     rows: Global___ExplainedRows.ValueType
     """Optional. Which rows get an explanation; default `EXPLAINED_ROWS_ANOMALOUS`."""
     explainer: _builtins.str
@@ -220,6 +221,10 @@ class ExplanationPolicy(_message.Message):
         in no group are players of their own.
         """
 
+    @_builtins.property
+    def constraints(self) -> _containers.RepeatedCompositeFieldContainer[Global___SignalConstraint]:
+        """Optional. What signals may become where it is said what would look normal; each signal once."""
+
     def __init__(
         self,
         *,
@@ -232,10 +237,11 @@ class ExplanationPolicy(_message.Message):
         players: Global___Players.ValueType = ...,
         block_rows: _builtins.int | None = ...,
         groups: _abc.Iterable[Global___SignalGroup] | None = ...,
+        constraints: _abc.Iterable[Global___SignalConstraint] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_block_rows", b"_block_rows", "_max_evaluations", b"_max_evaluations", "block_rows", b"block_rows", "max_evaluations", b"max_evaluations"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_block_rows", b"_block_rows", "_max_evaluations", b"_max_evaluations", "allow_unexplained", b"allow_unexplained", "block_rows", b"block_rows", "cross_checks", b"cross_checks", "explainer", b"explainer", "groups", b"groups", "max_evaluations", b"max_evaluations", "players", b"players", "rows", b"rows", "view", b"view"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_block_rows", b"_block_rows", "_max_evaluations", b"_max_evaluations", "allow_unexplained", b"allow_unexplained", "block_rows", b"block_rows", "constraints", b"constraints", "cross_checks", b"cross_checks", "explainer", b"explainer", "groups", b"groups", "max_evaluations", b"max_evaluations", "players", b"players", "rows", b"rows", "view", b"view"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__block_rows: _TypeAlias = _typing.Literal["block_rows"]  # noqa: Y015
     _WhichOneofArgType__block_rows: _TypeAlias = _typing.Literal["_block_rows", b"_block_rows"]  # noqa: Y015
@@ -247,6 +253,51 @@ class ExplanationPolicy(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__max_evaluations) -> _WhichOneofReturnType__max_evaluations | None: ...
 
 Global___ExplanationPolicy: _TypeAlias = ExplanationPolicy  # noqa: Y015
+
+@_typing.final
+class SignalConstraint(_message.Message):
+    """What one signal may become in a counterfactual."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIGNAL_FIELD_NUMBER: _builtins.int
+    IMMUTABLE_FIELD_NUMBER: _builtins.int
+    INTEGER_FIELD_NUMBER: _builtins.int
+    MINIMUM_FIELD_NUMBER: _builtins.int
+    MAXIMUM_FIELD_NUMBER: _builtins.int
+    signal: _builtins.str
+    """Required. The signal's name."""
+    immutable: _builtins.bool
+    """Optional. Never changes it, so that it is no culprit."""
+    integer: _builtins.bool
+    """Optional. Proposes whole numbers only."""
+    minimum: _builtins.float
+    """Optional. The smallest value proposed, finite, in its unit; default: none."""
+    maximum: _builtins.float
+    """Optional. The largest value proposed, finite, in its unit; default: none."""
+    def __init__(
+        self,
+        *,
+        signal: _builtins.str = ...,
+        immutable: _builtins.bool = ...,
+        integer: _builtins.bool = ...,
+        minimum: _builtins.float | None = ...,
+        maximum: _builtins.float | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_maximum", b"_maximum", "_minimum", b"_minimum", "maximum", b"maximum", "minimum", b"minimum"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_maximum", b"_maximum", "_minimum", b"_minimum", "immutable", b"immutable", "integer", b"integer", "maximum", b"maximum", "minimum", b"minimum", "signal", b"signal"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__maximum: _TypeAlias = _typing.Literal["maximum"]  # noqa: Y015
+    _WhichOneofArgType__maximum: _TypeAlias = _typing.Literal["_maximum", b"_maximum"]  # noqa: Y015
+    _WhichOneofReturnType__minimum: _TypeAlias = _typing.Literal["minimum"]  # noqa: Y015
+    _WhichOneofArgType__minimum: _TypeAlias = _typing.Literal["_minimum", b"_minimum"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__maximum) -> _WhichOneofReturnType__maximum | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__minimum) -> _WhichOneofReturnType__minimum | None: ...
+
+Global___SignalConstraint: _TypeAlias = SignalConstraint  # noqa: Y015
 
 @_typing.final
 class SignalGroup(_message.Message):
@@ -517,6 +568,10 @@ class Explanation(_message.Message):
     RUN_COUNT_FIELD_NUMBER: _builtins.int
     PLAYER_RANKING_FIELD_NUMBER: _builtins.int
     CELLS_LABEL_FIELD_NUMBER: _builtins.int
+    MINIMUM_PROVEN_FIELD_NUMBER: _builtins.int
+    SEMI_FACTUAL_SCORE_FIELD_NUMBER: _builtins.int
+    PLAUSIBILITY_FIELD_NUMBER: _builtins.int
+    MARGIN_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Identity of the anomaly: the same row scored again by the same version has the same id."""
     row: _builtins.int
@@ -557,6 +612,22 @@ class Explanation(_message.Message):
     """
     cells_label: Global___Label.ValueType
     """How far to trust the cells: exact where each has its own Shapley value, else additive."""
+    minimum_proven: _builtins.bool
+    """Whether it is proven that no smaller set of signals clears the alarm: whatever values they took, for
+    a quadratic score; whatever background values, for a sum of terms; always for one culprit.
+    """
+    semi_factual_score: _builtins.float
+    """The score, still anomalous, at the farthest point found on the way of all culprits together from
+    their values, in a line, to normal: 1 / 65536 of the way further on the row is normal. Unset without
+    culprits.
+    """
+    plausibility: _builtins.float
+    """How usual the cleared row is: the share of background rows (at most 256, and this one) that are as far
+    from their 5th nearest of them or farther, distances over features in sd; in (0, 1]. Unset without
+    culprits, or with fewer than two background rows.
+    """
+    margin: _builtins.float
+    """The threshold less the score: above 0 for a normal row, how far it is from an alarm."""
     @_builtins.property
     def event_time(self) -> _timestamp_pb2.Timestamp:
         """When it was observed, if said."""
@@ -618,12 +689,23 @@ class Explanation(_message.Message):
         run_count: _builtins.int = ...,
         player_ranking: _abc.Iterable[Global___PlayerReason] | None = ...,
         cells_label: Global___Label.ValueType = ...,
+        minimum_proven: _builtins.bool = ...,
+        semi_factual_score: _builtins.float | None = ...,
+        plausibility: _builtins.float | None = ...,
+        margin: _builtins.float = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["event_time", b"event_time", "since_time", b"since_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_plausibility", b"_plausibility", "_semi_factual_score", b"_semi_factual_score", "event_time", b"event_time", "plausibility", b"plausibility", "semi_factual_score", b"semi_factual_score", "since_time", b"since_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["anomalous", b"anomalous", "asset", b"asset", "background_id", b"background_id", "base_value", b"base_value", "calibration_id", b"calibration_id", "cells", b"cells", "cells_label", b"cells_label", "cleared_p_value", b"cleared_p_value", "cleared_score", b"cleared_score", "cross_checks", b"cross_checks", "culprits", b"culprits", "event_time", b"event_time", "id", b"id", "label", b"label", "method", b"method", "model_version", b"model_version", "p_value", b"p_value", "player_ranking", b"player_ranking", "row", b"row", "row_id", b"row_id", "run_count", b"run_count", "score", b"score", "signal_ranking", b"signal_ranking", "since_time", b"since_time", "summary", b"summary", "threshold", b"threshold"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_plausibility", b"_plausibility", "_semi_factual_score", b"_semi_factual_score", "anomalous", b"anomalous", "asset", b"asset", "background_id", b"background_id", "base_value", b"base_value", "calibration_id", b"calibration_id", "cells", b"cells", "cells_label", b"cells_label", "cleared_p_value", b"cleared_p_value", "cleared_score", b"cleared_score", "cross_checks", b"cross_checks", "culprits", b"culprits", "event_time", b"event_time", "id", b"id", "label", b"label", "margin", b"margin", "method", b"method", "minimum_proven", b"minimum_proven", "model_version", b"model_version", "p_value", b"p_value", "plausibility", b"plausibility", "player_ranking", b"player_ranking", "row", b"row", "row_id", b"row_id", "run_count", b"run_count", "score", b"score", "semi_factual_score", b"semi_factual_score", "signal_ranking", b"signal_ranking", "since_time", b"since_time", "summary", b"summary", "threshold", b"threshold"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__plausibility: _TypeAlias = _typing.Literal["plausibility"]  # noqa: Y015
+    _WhichOneofArgType__plausibility: _TypeAlias = _typing.Literal["_plausibility", b"_plausibility"]  # noqa: Y015
+    _WhichOneofReturnType__semi_factual_score: _TypeAlias = _typing.Literal["semi_factual_score"]  # noqa: Y015
+    _WhichOneofArgType__semi_factual_score: _TypeAlias = _typing.Literal["_semi_factual_score", b"_semi_factual_score"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__plausibility) -> _WhichOneofReturnType__plausibility | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__semi_factual_score) -> _WhichOneofReturnType__semi_factual_score | None: ...
 
 Global___Explanation: _TypeAlias = Explanation  # noqa: Y015
 
@@ -738,6 +820,12 @@ class Culprit(_message.Message):
     NORMAL_VALUE_FIELD_NUMBER: _builtins.int
     NORMAL_WORD_FIELD_NUMBER: _builtins.int
     UNIT_FIELD_NUMBER: _builtins.int
+    CHANGE_DEVIATIONS_FIELD_NUMBER: _builtins.int
+    STILL_ANOMALOUS_VALUE_FIELD_NUMBER: _builtins.int
+    SPAN_ROWS_FIELD_NUMBER: _builtins.int
+    SPAN_VALUE_FIELD_NUMBER: _builtins.int
+    SPAN_NORMAL_VALUE_FIELD_NUMBER: _builtins.int
+    NORMAL_PATH_FIELD_NUMBER: _builtins.int
     signal: _builtins.str
     """The signal's name."""
     value: _builtins.float
@@ -745,11 +833,33 @@ class Culprit(_message.Message):
     word: _builtins.str
     """Its word in this row, for a categorical signal."""
     normal_value: _builtins.float
-    """The value at which it would look normal; unset for a categorical signal or a windowed feature."""
+    """The value at which it would look normal; unset for a categorical signal, and where earlier rows have
+    to change too: see `span_normal_value`.
+    """
     normal_word: _builtins.str
     """The word at which it would look normal, for a categorical signal."""
     unit: _builtins.str
     """Its unit."""
+    change_deviations: _builtins.float
+    """The change from what was seen to what is normal, over the span, in sd of the background; unset for a
+    categorical signal, and one that never moved there.
+    """
+    still_anomalous_value: _builtins.float
+    """Its mean over the span at the semi-factual: still anomalous, with all other culprits there too. Unset
+    where missing or not a number.
+    """
+    span_rows: _builtins.int
+    """Rows of the asset that change, the explained one last; 0 where features only are known to clear the
+    alarm, such as those of a detector's memory that began in an earlier frame.
+    """
+    span_value: _builtins.float
+    """Mean of what was seen over the span, missing values left out; unset for a categorical signal."""
+    span_normal_value: _builtins.float
+    """Mean of what would look normal over the span; unset for a categorical signal."""
+    @_builtins.property
+    def normal_path(self) -> _containers.RepeatedScalarFieldContainer[_builtins.float]:
+        """What would look normal in each row of the span, oldest first, for `VIEW_FULL`; NaN where missing."""
+
     def __init__(
         self,
         *,
@@ -759,17 +869,39 @@ class Culprit(_message.Message):
         normal_value: _builtins.float | None = ...,
         normal_word: _builtins.str = ...,
         unit: _builtins.str = ...,
+        change_deviations: _builtins.float | None = ...,
+        still_anomalous_value: _builtins.float | None = ...,
+        span_rows: _builtins.int = ...,
+        span_value: _builtins.float | None = ...,
+        span_normal_value: _builtins.float | None = ...,
+        normal_path: _abc.Iterable[_builtins.float] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_normal_value", b"_normal_value", "_value", b"_value", "normal_value", b"normal_value", "value", b"value"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_change_deviations", b"_change_deviations", "_normal_value", b"_normal_value", "_span_normal_value", b"_span_normal_value", "_span_value", b"_span_value", "_still_anomalous_value", b"_still_anomalous_value", "_value", b"_value", "change_deviations", b"change_deviations", "normal_value", b"normal_value", "span_normal_value", b"span_normal_value", "span_value", b"span_value", "still_anomalous_value", b"still_anomalous_value", "value", b"value"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_normal_value", b"_normal_value", "_value", b"_value", "normal_value", b"normal_value", "normal_word", b"normal_word", "signal", b"signal", "unit", b"unit", "value", b"value", "word", b"word"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_change_deviations", b"_change_deviations", "_normal_value", b"_normal_value", "_span_normal_value", b"_span_normal_value", "_span_value", b"_span_value", "_still_anomalous_value", b"_still_anomalous_value", "_value", b"_value", "change_deviations", b"change_deviations", "normal_path", b"normal_path", "normal_value", b"normal_value", "normal_word", b"normal_word", "signal", b"signal", "span_normal_value", b"span_normal_value", "span_rows", b"span_rows", "span_value", b"span_value", "still_anomalous_value", b"still_anomalous_value", "unit", b"unit", "value", b"value", "word", b"word"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__change_deviations: _TypeAlias = _typing.Literal["change_deviations"]  # noqa: Y015
+    _WhichOneofArgType__change_deviations: _TypeAlias = _typing.Literal["_change_deviations", b"_change_deviations"]  # noqa: Y015
     _WhichOneofReturnType__normal_value: _TypeAlias = _typing.Literal["normal_value"]  # noqa: Y015
     _WhichOneofArgType__normal_value: _TypeAlias = _typing.Literal["_normal_value", b"_normal_value"]  # noqa: Y015
+    _WhichOneofReturnType__span_normal_value: _TypeAlias = _typing.Literal["span_normal_value"]  # noqa: Y015
+    _WhichOneofArgType__span_normal_value: _TypeAlias = _typing.Literal["_span_normal_value", b"_span_normal_value"]  # noqa: Y015
+    _WhichOneofReturnType__span_value: _TypeAlias = _typing.Literal["span_value"]  # noqa: Y015
+    _WhichOneofArgType__span_value: _TypeAlias = _typing.Literal["_span_value", b"_span_value"]  # noqa: Y015
+    _WhichOneofReturnType__still_anomalous_value: _TypeAlias = _typing.Literal["still_anomalous_value"]  # noqa: Y015
+    _WhichOneofArgType__still_anomalous_value: _TypeAlias = _typing.Literal["_still_anomalous_value", b"_still_anomalous_value"]  # noqa: Y015
     _WhichOneofReturnType__value: _TypeAlias = _typing.Literal["value"]  # noqa: Y015
     _WhichOneofArgType__value: _TypeAlias = _typing.Literal["_value", b"_value"]  # noqa: Y015
     @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__change_deviations) -> _WhichOneofReturnType__change_deviations | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__normal_value) -> _WhichOneofReturnType__normal_value | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__span_normal_value) -> _WhichOneofReturnType__span_normal_value | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__span_value) -> _WhichOneofReturnType__span_value | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__still_anomalous_value) -> _WhichOneofReturnType__still_anomalous_value | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__value) -> _WhichOneofReturnType__value | None: ...
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from clarion.cli import console
+from clarion.cli import console, counterfactuals
 from clarion.cli.demo.shuttle import ShuttleResult
 from clarion.cli.demo.water import WaterResult
 
@@ -17,9 +17,8 @@ def tables(shuttle: ShuttleResult, water: WaterResult) -> None:
     console.out().print(_anomalies(shuttle))
     strangest = shuttle.examples[0]
     console.out().print(console.cross_checks(strangest))
-    for culprit in strangest.culprits:
-        now, normal = console.number(culprit.value), console.number(culprit.normal_value)
-        console.out().print(f"culprit {culprit.signal}: {now}, would look normal at {normal}")
+    for line in counterfactuals.lines(strangest):
+        console.out().print(line, markup=False, soft_wrap=True)
     console.out().print(strangest.summary, markup=False)
     console.out().print(_events(water))
 

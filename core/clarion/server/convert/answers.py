@@ -86,6 +86,10 @@ def _put_explanation(out: pb.Explanation, given: Explanation) -> None:
         out.event_time.CopyFrom(timestamp(given.time))
     if given.since is not None:
         out.since_time.CopyFrom(timestamp(given.since))
+    if given.semi_factual_score is not None:
+        out.semi_factual_score = given.semi_factual_score
+    if given.plausibility is not None:
+        out.plausibility = given.plausibility
     out.label = LABELS[given.label]
     out.signal_ranking.extend(map(_reason, given.signal_ranking))
     out.culprits.extend(map(_culprit, given.culprits))
@@ -111,6 +115,8 @@ _PLAIN = (
     "cleared_score",
     "cleared_p_value",
     "summary",
+    "minimum_proven",
+    "margin",
 )
 
 
@@ -153,6 +159,12 @@ def _culprit(given: Culprit) -> pb.Culprit:
         normal_value=given.normal_value,
         normal_word=given.normal_word,
         unit=given.unit,
+        change_deviations=given.change_deviations,
+        still_anomalous_value=given.still_anomalous_value,
+        span_rows=given.span_rows,
+        span_value=given.span_value,
+        span_normal_value=given.span_normal_value,
+        normal_path=given.normal_path,
     )
 
 

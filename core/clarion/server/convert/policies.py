@@ -11,6 +11,7 @@ from clarion.errors import InvalidParameterError, SignalMismatchError
 from clarion.explaining.players import PlayerChoice, SignalGroup
 from clarion.frames import Frame, SignalKind
 from clarion.pipeline.answer import ExplainedRows, ExplanationPolicy, View
+from clarion.pipeline.constraints import SignalConstraint
 from clarion_api.v1 import detection_pb2 as pb
 
 _ROWS: dict[int, ExplainedRows] = {
@@ -33,7 +34,7 @@ def policy_from_proto(message: pb.ExplanationPolicy) -> ExplanationPolicy:
     Raises
     ------
     InvalidParameterError
-        Players that cannot be.
+        Players or constraints that cannot be.
     """
     policy = ExplanationPolicy(
         rows=_ROWS[message.rows],
@@ -42,10 +43,21 @@ def policy_from_proto(message: pb.ExplanationPolicy) -> ExplanationPolicy:
         allow_unexplained=message.allow_unexplained,
         view=_VIEWS[message.view],
         players=_players(message),
+        constraints=tuple(map(_constraint, message.constraints)),
     )
     if message.HasField("max_evaluations"):
         policy = replace(policy, max_evaluations=message.max_evaluations)
     return policy
+
+
+def _constraint(message: pb.SignalConstraint) -> SignalConstraint:
+    return SignalConstraint(
+        signal=message.signal,
+        immutable=message.immutable,
+        integer=message.integer,
+        minimum=message.minimum if message.HasField("minimum") else None,
+        maximum=message.maximum if message.HasField("maximum") else None,
+    )
 
 
 def _players(message: pb.ExplanationPolicy) -> PlayerChoice:
