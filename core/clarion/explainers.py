@@ -114,11 +114,13 @@ class Scorable:
 class Support:
     """What an explainer can do for a scorable: its label, and rows to be scored for each row.
 
-    The row itself and the background, which is scored once, are not counted.
+    The row itself and the background, which is scored once, are not counted. ``by_name`` says that
+    it answers another question than the others do, and so comes after them all unless named.
     """
 
     label: Label
     evaluations: int
+    by_name: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -47,8 +47,9 @@ class Rung:
 def rungs(scorable: Scorable, registries: Registries, role: Role) -> list[Rung]:
     """Return every explainer of that role that supports ``scorable``, best first.
 
-    Better is the better label, then fewer evaluations, then the name. A plugin that fails to say is
-    passed over, with a line in the log: it must not take the others' explanations away.
+    Better is the better label, then fewer evaluations, then the name; last come those that answer
+    another question. A plugin that fails to say is passed over, with a line in the log: it must not
+    take the others' explanations away.
     """
     found = []
     for entry in registries.explainers:
@@ -57,7 +58,7 @@ def rungs(scorable: Scorable, registries: Registries, role: Role) -> list[Rung]:
         except ClarionError as error:
             _log.warning("explainer passed over", extra={"plugin": entry.name, "error": str(error)})
     able = [rung for rung in found if rung is not None]
-    return sorted(able, key=lambda r: (r.support.label.rank, r.support.evaluations, r.name))
+    return sorted(able, key=_place)
 
 
 def named(scorable: Scorable, registries: Registries, name: str, role: Role) -> Rung:
@@ -140,6 +141,11 @@ def explain(
     if rung.explainer.role is Role.DECOMPOSITION and believed.label is not Label.SAMPLED:
         _check_sums(believed, scorable, frame, rung.name)
     return believed
+
+
+def _place(rung: Rung) -> tuple[bool, int, int, str]:
+    support = rung.support
+    return support.by_name, support.label.rank, support.evaluations, rung.name
 
 
 def _rung(scorable: Scorable, registries: Registries, name: str, role: Role) -> Rung | None:

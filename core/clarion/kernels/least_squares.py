@@ -40,13 +40,13 @@ def mirrored_least_squares(
     for j in range(d):
         right[j, j] = 1.0
         right[j, d] = slopes[j]
-    _factor(normal)
+    cholesky(normal)
     _solve(normal, right)
     return right[:, d].copy(), right[:, :d].copy()
 
 
 @kernel
-def _factor(matrix: FloatArray) -> None:
+def cholesky(matrix: FloatArray) -> None:
     """Put Cholesky's factor into the lower half of a symmetric matrix, inf for dependent columns."""
     d = len(matrix)
     for j in range(d):
@@ -64,7 +64,7 @@ def _factor(matrix: FloatArray) -> None:
 
 @kernel
 def _solve(matrix: FloatArray, right: FloatArray) -> None:
-    """Solve ``matrix X = right`` (d, m) in place, given what `_factor` made of the matrix."""
+    """Solve ``matrix X = right`` (d, m) in place, given what `cholesky` made of the matrix."""
     d, m = right.shape
     for j in range(d):
         for k in range(j):

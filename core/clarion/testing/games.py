@@ -13,9 +13,10 @@ from collections.abc import Callable
 import numpy as np
 
 from clarion.arrays import BoolArray, FloatArray, Int64Array
-from clarion.detectors import Forest, TreeEnsemble
+from clarion.detectors import Forest, QuadraticForm, TreeEnsemble
 from clarion.explainers import Scorable
 from clarion.frames import Frame
+from clarion.kernels.shrunk_gaussian import shrunk_gaussian
 from clarion.testing import data
 
 MOST_FEATURES = 8
@@ -37,9 +38,12 @@ def shapley_values(worth: FloatArray) -> FloatArray:
 def worth(scorable: Scorable, value_function: str, row: Frame) -> FloatArray:
     """Return the worth of each set of players, ``(2^k,)``, in the game that ``value_function`` names.
 
-    It is the marginal game over the background, or the path-dependent one of a forest.
+    It is the marginal game over the background, the path-dependent one of a forest, or the
+    conditional one of a quadratic form.
     """
     forest = scorable.capability
+    if "conditional" in value_function and isinstance(forest, QuadraticForm):
+        return conditional_worth(forest, scorable.background, row, scorable.players)
     if "path" in value_function and isinstance(forest, TreeEnsemble):
         return path_worth(forest.forest(), row.numeric()[0], scorable.players)
     return marginal_worth(scorable.score, scorable.background, row, scorable.players)
@@ -65,6 +69,26 @@ def marginal_worth(
         np.where(present[:, ~numeric], row.codes, rows.codes),
     )
     return np.asarray(score(mixed).reshape(len(sets), m).mean(axis=1))
+
+
+def conditional_worth(
+    detector: QuadraticForm, background: Frame, row: Frame, player_of: Int64Array | None = None
+) -> FloatArray:
+    """Return the mean of a quadratic score given each set's coordinates, in a Gaussian.
+
+    Its mean and covariance are what `shrunk_gaussian` makes of the background's coordinates.
+    """
+    form, points = detector.quadratic(), np.array(detector.coordinates(background))
+    mean, scale, correlation = shrunk_gaussian(points)
+    covariance = correlation * np.outer(scale, scale)
+    sets = _sets(len(mean), player_of)
+    worth, delta = np.empty(len(sets)), detector.coordinates(row)[0] - mean
+    for i, present in enumerate(sets):
+        told = np.linalg.solve(covariance[np.ix_(present, present)], covariance[present])
+        left = covariance - covariance[:, present] @ told
+        expected = np.where(present, delta, told.T @ delta[present]) + mean - form.center
+        worth[i] = expected @ form.matrix @ expected + (form.matrix * left).sum() + form.offset
+    return worth
 
 
 def path_worth(forest: Forest, row: FloatArray, player_of: Int64Array | None = None) -> FloatArray:

@@ -61,6 +61,10 @@ class Costly(Good):
     support = Support(Label.EXACT, 1000)
 
 
+class Aside(Good):
+    support = Support(Label.EXACT, 0, by_name=True)
+
+
 class Mute(Good):
     support = None
 
@@ -99,9 +103,9 @@ def rungs(*plugins: type[Any], role: Role = Role.DECOMPOSITION) -> list[ladder.R
     return ladder.rungs(SCORABLE, offering(*plugins), role)
 
 
-def test_the_better_label_comes_first_then_the_cheaper() -> None:
-    found = rungs(Sampled, Additive, Costly, Good, Mute, CrossCheck)
-    assert [rung.name for rung in found] == ["Good", "Costly", "Additive", "Sampled"]
+def test_the_better_label_comes_first_then_the_cheaper_and_other_questions_last() -> None:
+    found = rungs(Aside, Sampled, Additive, Costly, Good, Mute, CrossCheck)
+    assert [rung.name for rung in found] == ["Good", "Costly", "Additive", "Sampled", "Aside"]
     assert [rung.name for rung in rungs(Good, CrossCheck, role=Role.CROSS_CHECK)] == ["CrossCheck"]
 
 
