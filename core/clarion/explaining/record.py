@@ -199,9 +199,13 @@ class Recorder:
         )
 
     def _cells(self, k: int, verdict: Verdict) -> tuple[tuple[CellReason, ...], Label]:
-        """Return the raw cells, by falling size; exact where each has its own Shapley value."""
+        """Return the raw cells, by falling size; exact where each has its own Shapley value.
+
+        That is so in the marginal game: of another game's answer they would not be the parts.
+        """
         tracer, index, game = self.tracer, verdict.index, self.reasons.game
-        cells, label = tracer.exact(index), Label.EXACT
+        marginal = "marginal" in self.reasons.by_player.value_function
+        cells, label = tracer.exact(index) if marginal else None, Label.EXACT
         if cells is None:
             shared = tracer.cells(index, self.reasons.by_feature[k])
             wanted = self.reasons.by_player.contributions[k]

@@ -70,6 +70,23 @@ def test_cells_add_up_to_the_score_less_its_base(
     assert all(record.cells for record in found)
 
 
+def test_cells_are_parts_of_the_answer_that_they_stand_under(
+    model: Model, watched: Watched
+) -> None:
+    """Conditional values of a quadratic score are not the marginal ones, nor are their cells."""
+    fitted, frame = model("mahalanobis", window(3, "mean", "slope")), watched(40, spikes=0.1)
+    policy = replace(FULL, explainer="conditional_quadratic")
+    found = fitted.run(frame, policy)[0].explanations
+    assert found
+    for record in found:
+        parts: dict[str, float] = defaultdict(float)
+        for cell in record.cells:
+            parts[cell.signal] += cell.contribution
+        for reason in record.signal_ranking:
+            size = 1e-9 * max(1.0, abs(record.score))
+            assert parts[reason.signal] == pytest.approx(reason.contribution, rel=1e-9, abs=size)
+
+
 def test_cells_of_words_and_holes_add_up(registries: Registries) -> None:
     rng = np.random.default_rng(5)
     columns = {"x": rng.normal(size=400), "y": rng.normal(size=400)}
