@@ -167,7 +167,8 @@ def main(arguments: list[str]) -> int:
             "scored_rows_at_most": SCORED_ROWS,
             "rows": "tables stratified, series contiguous"
             + (
-                f"; in this short run {QUICK_FIT_ROWS} and {QUICK_SCORED_ROWS} of a table, {QUICK_SERIES_ROWS} of a series"
+                f"; in this short run {QUICK_FIT_ROWS} and {QUICK_SCORED_ROWS} of a table, "
+                f"{QUICK_SERIES_ROWS} of a series, and fixed defaults on tables only"
                 if QUICK
                 else ""
             ),

@@ -18,10 +18,10 @@ from clarion.evaluation.nab import Series
 from clarion.evaluation.protocols import Scores, score
 from clarion.pipeline.fit import fit
 from clarion.pipeline.run import FittedPipeline
-from clarion.pipeline.spec import PipelineSpec
+from clarion.pipeline.spec import PipelineSpec, Step
 from clarion.plugins import load_plugins
 from clarion.registry import Registries
-from detection_candidates import AUTO, FEW_LABELS, missing, specs
+from detection_candidates import AUTO, FEW_LABELS, REFERENCE, missing, specs
 from detection_protocol import FOLDERS
 from detection_readers import LAYOUTS, Limits, Split
 
@@ -88,13 +88,9 @@ def work(job: Job) -> list[Outcome]:
         false_alarm_rate=protocol.false_alarm_rate,
         seed=job.seed,
     )
-    if job.regime == "few_labels":
-        reference = (AUTO, "isolation_forest")
-        wanted = {name: spec for name, spec in wanted.items() if name in reference}
-        wanted[FEW_LABELS] = replace(
-            wanted["isolation_forest"], detector=replace(wanted[AUTO].detector, plugin=FEW_LABELS)
-        )
     absent = missing(plugins())
+    if job.regime == "few_labels":
+        wanted = _few_labels(wanted, REFERENCE if AUTO in absent else AUTO)
     outcomes = _trivial(split, protocol.false_alarm_rate, job.seed)
     by_test = {(o.candidate, o.test): o.figures for o in outcomes}
     chance = {test: by_test[RANDOM, test] for test in split.tests}
@@ -105,6 +101,12 @@ def work(job: Job) -> list[Outcome]:
                 given = replace(split, train_labels=None)
             outcomes += _outcomes(name, spec, given, chance, nab=protocol.layout == "nab_csv")
     return outcomes
+
+
+def _few_labels(wanted: dict[str, PipelineSpec], reference: str) -> dict[str, PipelineSpec]:
+    """Return what learns from few labels, and what it is compared with."""
+    learns = replace(wanted[reference], detector=Step(FEW_LABELS))
+    return {reference: wanted[reference], FEW_LABELS: learns}
 
 
 def _trivial(split: Split, rate: float, seed: int) -> list[Outcome]:

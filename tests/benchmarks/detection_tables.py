@@ -13,7 +13,7 @@ from clarion.arrays import BoolArray, FloatArray
 from clarion.evaluation.figures import Figures
 from clarion.evaluation.metrics import Confusion
 from clarion.evaluation.nab import PROFILES, Series, best_nab_score, nab_score
-from detection_candidates import AUTO, CHEAP, FEW_LABELS
+from detection_candidates import AUTO, CHEAP, FEW_LABELS, REFERENCE
 from detection_protocol import FOLDERS
 from detection_scoring import Job, Outcome
 
@@ -181,7 +181,7 @@ def few_labels_gain(found: Found) -> tuple[float | None, dict[str, Any]]:
     """Return mean PR-AUC with 1 % labels minus without, and what it is the difference of."""
     part = [(job, outcome) for job, outcome in found if job.regime == "few_labels"]
     mean = means(part, METRICS["pr_auc"])
-    reference = AUTO if AUTO in mean else "isolation_forest"
+    reference = AUTO if AUTO in mean else REFERENCE
     if FEW_LABELS not in mean or reference not in mean:
         return None, {}
     said = {"with_labels": FEW_LABELS, "without": reference, "pr_auc": mean}

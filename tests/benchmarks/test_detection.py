@@ -12,6 +12,7 @@ import pytest
 
 import common
 import detection
+import detection_candidates
 import detection_scoring
 import detection_tables
 from clarion.evaluation.figures import Figures, Labelled
@@ -332,6 +333,15 @@ def test_a_failing_candidate_counts_as_random() -> None:
     assert silent.series is not None
     assert silent.series.windows == ((5, 14),)
     assert nab_score([silent.series], 1.0, PROFILES["standard"]) == 0.0
+
+
+def test_a_short_run_compares_fixed_defaults_on_tables_only(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(detection_candidates, "QUICK", True)
+    options = {"ordered": False, "false_alarm_rate": 0.01, "seed": 0}
+    assert set(specs("table", **options)) == {AUTO, *CHEAP["table"]}  # type: ignore[arg-type]
+    assert set(specs("sensors", **options)) == {AUTO}  # type: ignore[arg-type]
 
 
 def test_results_are_written_without_nan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

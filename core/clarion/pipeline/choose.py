@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from clarion.arrays import BoolArray, FloatArray
+from clarion.arrays import BoolArray, FloatArray, Int64Array
+from clarion.detectors import FittedSequenceDetector
 from clarion.errors import ClarionError, PreconditionError
 from clarion.evaluation.injection import Injected, eligible, inject, suite
 from clarion.evaluation.metrics import average_precision
@@ -147,10 +148,11 @@ def _suiting(facts: Facts, registries: Registries) -> list[tuple[str, Line]]:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Trial:
-    """The rows that candidates are fitted on, and the injected cases that they are judged by."""
+    """The rows that candidates are fitted on, those held back, and the cases injected into these."""
 
     spec: PipelineSpec
     learnt: Frame
+    held: Frame
     cases: tuple[Injected, ...]
 
     @classmethod
@@ -165,18 +167,39 @@ class _Trial:
                 cases.append(inject(held, every[index], rng=rng, ordered=spec.ordered))
             except PreconditionError:
                 continue  # no room for that one
-        return cls(spec, learnt, tuple(cases))
+        return cls(spec, learnt, held, tuple(cases))
 
     def precisions(self, line: Line, fit: Fit) -> FloatArray:
         """Return the average precision of each case, shape ``(n_cases,)``."""
         features = (*self.spec.features, *line.features)
         spec = replace(self.spec, detector=line.detector, features=features, false_alarm_rate=0.05)
         fitted = fit(spec, self.learnt)
+        alone = not fitted.history and not isinstance(fitted.detector, FittedSequenceDetector)
+        judge = self._row_by_row if alone else self._whole
+        return np.array(judge(fitted))
+
+    def _whole(self, fitted: FittedPipeline) -> list[float]:
         out = []
         for case in self.cases:
-            answer, _ = fitted.run(case.frame, _QUIET, false_alarm_rate=0.05)
-            out.append(average_precision(answer.scores, case.labels[answer.source_rows]))
-        return np.array(out)
+            scores, rows = _scored(fitted, case.frame)
+            out.append(average_precision(scores, case.labels[rows]))
+        return out
+
+    def _row_by_row(self, fitted: FittedPipeline) -> list[float]:
+        """Judge what scores each row for itself: the rows left clean keep their scores."""
+        clean, _ = _scored(fitted, self.held)
+        out = []
+        for case in self.cases:
+            scores = clean.copy()
+            scores[case.labels], _ = _scored(fitted, case.frame.take(np.flatnonzero(case.labels)))
+            out.append(average_precision(scores, case.labels))
+        return out
+
+
+def _scored(fitted: FittedPipeline, frame: Frame) -> tuple[FloatArray, Int64Array]:
+    """Return the scores, and the rows of ``frame`` that have them."""
+    answer, _ = fitted.run(frame, _QUIET, false_alarm_rate=0.05)
+    return answer.scores, answer.source_rows
 
 
 def _halves(frame: Frame, rng: np.random.Generator, *, ordered: bool) -> tuple[Frame, Frame]:

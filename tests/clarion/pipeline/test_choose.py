@@ -11,7 +11,7 @@ import pytest
 
 from clarion.errors import PreconditionError
 from clarion.frames import Frame
-from clarion.pipeline.choose import Choice
+from clarion.pipeline.choose import Choice, _Trial
 from clarion.pipeline.fit import fit
 from clarion.pipeline.run import FittedPipeline
 from clarion.pipeline.spec import PipelineSpec, Step
@@ -99,6 +99,29 @@ def test_a_candidate_that_cannot_be_fitted_is_passed_over_and_told(rows: Frame) 
     assert choice.chosen == "good"
     assert "neighbours" in choice.candidates[1].note
     assert math.isnan(choice.candidates[1].precision)
+
+
+@pytest.mark.parametrize("features", [(), (Step("standardize"),)])
+def test_rows_scored_each_for_itself_are_judged_as_in_whole_frames(
+    rows: Frame, features: tuple[Step, ...]
+) -> None:
+    """Only the rows that an anomaly changed are scored again: so the choice takes little time."""
+    spec = PipelineSpec(Step("knn"), features)
+    trial, pipeline = _Trial.of(spec, rows), fit(spec, rows, registries=load_plugins())
+    assert len(trial.cases) > 5
+    seen: list[int] = []
+
+    class Spy:
+        history = 0
+        detector = pipeline.detector
+
+        def run(self, frame: Frame, *policy: object, **rate: float) -> object:
+            seen.append(len(frame))
+            return pipeline.run(frame, *policy, **rate)  # type: ignore[arg-type]
+
+    judged = trial.precisions(Line(Step("knn")), lambda *_: Spy())  # type: ignore[arg-type]
+    assert judged.tolist() == trial._whole(pipeline)
+    assert sum(seen) < 2 * len(trial.held)
 
 
 def test_the_same_rows_choose_the_same(rows: Frame) -> None:
