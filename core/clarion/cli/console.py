@@ -104,7 +104,9 @@ def moment(value: np.datetime64 | None) -> str:
 
 
 def ranking(explanation: Explanation, limit: int = 10) -> Table:
-    """Return the signals of one explanation, with what they added to the score, as bars."""
+    """Return the signals of one explanation, or its other players, with what they added, as bars."""
+    if explanation.player_ranking:
+        return _player_ranking(explanation, limit)
     made = table(
         "signal", "value", "expected", "contribution", "", "share",
         right=("value", "expected", "contribution", "share"),
@@ -116,6 +118,20 @@ def ranking(explanation: Explanation, limit: int = 10) -> Table:
             reason.signal,
             reason.word or number(reason.value, reason.unit),
             number(reason.expected, reason.unit),
+            f"{reason.contribution:+.4g}",
+            bar(reason.contribution, largest),
+            f"{reason.share:.1%}",
+        )
+    return made
+
+
+def _player_ranking(explanation: Explanation, limit: int) -> Table:
+    made = table("player", "contribution", "", "share", right=("contribution", "share"))
+    shown = explanation.player_ranking[:limit]
+    largest = max((abs(reason.contribution) for reason in shown), default=0.0)
+    for reason in shown:
+        made.add_row(
+            reason.player.name,
             f"{reason.contribution:+.4g}",
             bar(reason.contribution, largest),
             f"{reason.share:.1%}",
@@ -147,16 +163,14 @@ def cross_checks(explanation: Explanation) -> Table:
     made = table(
         "signal", explanation.method, "", *(h for head in heads for h in (head, "95 %", ""))
     )
-    largest = max((abs(r.contribution) for r in explanation.signal_ranking), default=0.0)
+    ranked = [(r.signal, r.contribution) for r in explanation.signal_ranking]
+    ranked += [(r.player.name, r.contribution) for r in explanation.player_ranking]
+    largest = max((abs(contribution) for _, contribution in ranked), default=0.0)
     tops = [max((abs(v) for v in check.values), default=0.0) for check in checks]
-    for reason in explanation.signal_ranking[:15]:
-        cells: list[Any] = [
-            reason.signal,
-            f"{reason.contribution:+.4g}",
-            bar(reason.contribution, largest),
-        ]
+    for name, contribution in ranked[:15]:
+        cells: list[Any] = [name, f"{contribution:+.4g}", bar(contribution, largest)]
         for check, top in zip(checks, tops, strict=True):
-            j = check.signals.index(reason.signal)
+            j = check.signals.index(name)
             ends = f"{check.lows[j]:+.3g} to {check.highs[j]:+.3g}" if check.lows else ""
             cells += [f"{check.values[j]:+.4g}", ends, bar(check.values[j], top)]
         made.add_row(*cells)

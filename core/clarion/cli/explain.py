@@ -25,6 +25,28 @@ class HowOptions:
     ] = None
     explainer: Annotated[str, typer.Option(help="Name of an explainer; default: the best.")] = ""
     lime: Annotated[bool, typer.Option("--lime", help="Lay LIME beside it, with its R².")] = False
+    group: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=SIGNAL,SIGNAL", help="Explain these signals as one; may be repeated."
+        ),
+    ] = None
+    block_rows: Annotated[
+        int | None,
+        typer.Option(min=1, help="Explain each block of so many rows of a signal apart."),
+    ] = None
+    immutable: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SIGNAL", help="Never a culprit; may be repeated."),
+    ] = None
+    integer: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SIGNAL", help="Would be a whole number; may be repeated."),
+    ] = None
+    range: Annotated[
+        list[str] | None,
+        typer.Option(metavar="SIGNAL=LOW:HIGH", help="Would be in this range; may be repeated."),
+    ] = None
     cells: Annotated[bool, typer.Option("--cells", help="Also each raw cell of a window.")] = False
     rate: Annotated[
         float | None, typer.Option(help="False-alarm rate, in (0, 1); default: the model's own.")
@@ -35,11 +57,20 @@ class HowOptions:
 
     def how(self) -> Explain:
         """Return the policy for the client."""
+        from clarion.cli.counterfactuals import constraints
         from clarion_client import Explain
 
         checks = ("lime",) if self.lime else ()
         view = "full" if self.cells else "basic"
-        return Explain(explainer=self.explainer, cross_checks=checks, view=view)
+        groups = {name: names.split(",") for name, names in pairs(self.group or []).items()}
+        return Explain(
+            explainer=self.explainer,
+            cross_checks=checks,
+            view=view,
+            groups=groups,
+            block_rows=self.block_rows,
+            constraints=constraints(self.immutable or [], self.integer or [], self.range or []),
+        )
 
     def edits(self) -> dict[str, float | str]:
         """Return the new value of each signal to be changed."""
@@ -53,7 +84,7 @@ class HowOptions:
 
 
 @with_options(options=HowOptions, reading=ReadOptions, server=ServerOptions)
-def explain(
+def explain(  # noqa: PLR0913 - one parameter an option
     model: Annotated[str, MODEL],
     files: Annotated[list[Path], FILES],
     *,
@@ -62,10 +93,24 @@ def explain(
     reading: ReadOptions,
     server: ServerOptions,
     json_file: Annotated[Path | None, JSON] = None,
+    picture: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Draw the waterfall as SVG or PNG.")
+    ] = None,
+    heat_map: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="With --cells: draw signals x time as SVG or PNG."),
+    ] = None,
 ) -> None:
     """Say why a row of a file has the score it has, anomalous or not."""
+    from clarion.cli import explanation_pictures, output
     from clarion.cli import files as source
-    from clarion.cli import output
+    from clarion.cli.picture_files import check_picture, write_picture
+
+    if heat_map is not None and not options.cells:
+        raise typer.BadParameter("--heat-map draws cells: say --cells too")
+    for path in (picture, heat_map):
+        if path is not None:
+            check_picture(path)
 
     with server.connect() as client:
         version = client.version(model)
@@ -84,13 +129,17 @@ def explain(
     explanation = replace(result.explanations[0], row=row)
     if json_file is not None:
         output.write_json(json_file, explanation)
+    if picture is not None:
+        write_picture(picture, explanation_pictures.waterfall(explanation))
+    if heat_map is not None:
+        write_picture(heat_map, explanation_pictures.heat_map(explanation))
     if str(json_file) != "-":
         show(explanation)
 
 
 def show(explanation: Explanation) -> None:
     """Print one explanation in full."""
-    from clarion.cli import console
+    from clarion.cli import console, counterfactuals
 
     verdict = "anomalous" if explanation.anomalous else "normal"
     console.facts(
@@ -107,19 +156,14 @@ def show(explanation: Explanation) -> None:
         ]
     )
     console.out().print(console.ranking(explanation, limit=15))
-    for culprit in explanation.culprits:
-        now = culprit.word or console.number(culprit.value, culprit.unit)
-        normal = culprit.normal_word or console.number(culprit.normal_value, culprit.unit)
-        would = f"{culprit.signal}: {now}" + (f", would look normal at {normal}" if normal else "")
-        console.out().print(f"culprit   {would}", markup=False)
-    if explanation.culprits:
-        cleared = f"{explanation.cleared_score:.5g} (p = {explanation.cleared_p_value:.2g})"
-        console.out().print(f"cleared   the score would be {cleared}")
+    for line in counterfactuals.lines(explanation):
+        console.out().print(line, markup=False, soft_wrap=True)
     if explanation.cross_checks:
         console.out().print(console.cross_checks(explanation))
     for cell in explanation.cells[:15]:
         console.out().print(
-            f"cell      {cell.signal}, {cell.lag} rows before: {console.number(cell.value)} "
+            f"cell      {cell.signal}, {cell.lag} rows before: "
+            f"{cell.word or console.number(cell.value, cell.unit)} "
             f"added {cell.contribution:+.4g}",
             markup=False,
         )

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import typer
 
-from clarion.cli import evaluate, explain, fit, models, plugins, score, serve
+from clarion.cli import evaluate, explain, fit, models, overview, plugins, score, serve
 from clarion.cli.demo import command as demo
 
 EXIT_REFUSED = 1
@@ -30,6 +30,7 @@ app.command("serve")(serve.serve)
 app.command("fit")(fit.fit)
 app.command("score")(score.score)
 app.command("explain")(explain.explain)
+app.command("overview")(overview.overview)
 app.command("evaluate")(evaluate.evaluate)
 app.add_typer(models.app, name="models")
 app.add_typer(plugins.app, name="plugins")

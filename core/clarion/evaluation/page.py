@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from html import escape
 
+_MARGIN = 12.0
+"""Pixels around a picture that stands alone."""
 _STYLE = """
 :root { color-scheme: light dark; --paper: #fbfbf9; --card: #fff; --ink: #1c2024; --soft: #5f6770;
   --rule: #e3e5e8; --series: #3a5a8c; --up: #c8452f; --down: #2f7fb8; --anomaly: #c8452f;
@@ -48,6 +51,20 @@ svg .chance { stroke: var(--soft); stroke-dasharray: 2 3 } svg .marked { fill: v
 svg .up { fill: var(--up) } svg .down { fill: var(--down) } svg .anomaly { fill: var(--anomaly) }
 svg .normal, svg .line-swatch { fill: var(--series) } svg .span { fill: var(--span); opacity: .16 }
 """
+
+
+def standalone(svg: str) -> str:
+    """Return a picture that needs no page around it: its light colours inside, on a white ground."""
+    colours = dict(re.findall(r"(--\w+): (#\w+)", _STYLE.partition("@media")[0]))
+    rules = "\n".join(line for line in _STYLE.splitlines() if line.startswith("svg "))
+    for name, colour in colours.items():
+        rules = rules.replace(f"var({name})", colour)
+    width, height = (float(size) for size in re.findall(r'viewBox="0 0 (\S+) (\S+)"', svg)[0])
+    box = f"{-_MARGIN:g} {-_MARGIN:g} {width + 2 * _MARGIN:g} {height + 2 * _MARGIN:g}"
+    head, _, rest = svg.partition(">")
+    head = re.sub(r'viewBox="[^"]*"', f'viewBox="{box}"', head)
+    ground = f'<rect x="{-_MARGIN:g}" y="{-_MARGIN:g}" width="100%" height="100%" fill="#fff"/>'
+    return f"{head}><style>{rules}</style>{ground}{rest}"
 
 
 def page(title: str, subtitle: str, sections: Iterable[str]) -> str:

@@ -41,6 +41,22 @@ class Canvas:
             f'height="{height:.1f}" rx="1.5"/>'
         )
 
+    def cell(
+        self, x: float, y: float, width: float, height: float, style: str, share: float
+    ) -> None:
+        """Draw a rectangle that is as opaque as ``share`` of 1."""
+        self.parts.append(
+            f'<rect class="{style}" x="{x:.1f}" y="{y:.1f}" width="{width:.1f}" '
+            f'height="{height:.1f}" fill-opacity="{share:.3f}"/>'
+        )
+
+    def dot(self, x: float, y: float, radius: float, colour: str) -> None:
+        """Draw one dot in a colour of its own, ``#rrggbb``."""
+        self.parts.append(
+            f'<circle cx="{x:.1f}" cy="{y:.1f}" r="{radius:.1f}" fill="{colour}" '
+            'fill-opacity="0.75"/>'
+        )
+
     def dots(self, x: FloatArray, y: FloatArray, radius: float, style: str) -> None:
         """Draw a dot at each point."""
         self.parts.extend(

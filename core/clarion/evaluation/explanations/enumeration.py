@@ -13,7 +13,8 @@ MOST_PLAYERS = 10
 _MOST_CELLS = 20_000_000
 """Cells scored for one row at most (160 MB): fewer players where the background is large."""
 CONDITIONAL = "conditional"
-"""Games of this kind are not enumerated: absent players depend on those present."""
+"""Of games of this kind, where absent players depend on those present, only that of a Gaussian is
+enumerated: of others it is not known how they depend."""
 
 
 def enumerable(subject: Subject) -> bool:
@@ -29,7 +30,8 @@ def enumeration_error(subject: Subject, rows: FloatArray) -> float:
     is too large, or not one of those that are enumerated.
     """
     answer = subject.explain(rows)
-    if not enumerable(subject) or CONDITIONAL in answer.value_function:
+    unknown = CONDITIONAL in answer.value_function and games.GAUSSIAN not in answer.value_function
+    if not enumerable(subject) or unknown:
         return float("nan")
     frame, worst = subject.frame(rows), 0.0
     for i in range(len(rows)):
