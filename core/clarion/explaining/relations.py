@@ -1,0 +1,115 @@
+"""Relations: what the other signals of a row foretell about each, where rows have no order."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from clarion.arrays import FloatArray, frozen
+from clarion.errors import ArtifactCorruptError
+from clarion.kernels.shrunk_gaussian import shrunk_gaussian
+from clarion.kernels.surprise import conditional
+from clarion.state import State
+
+MOST_SIGNALS = 256
+"""Signals related to each other: they take 1 MiB. Of more, each is judged on its own."""
+MOST_ROWS = 8192
+"""Rows that relations are learnt from, evenly spread: more hardly change them."""
+SICK = 6.63
+"""Squared deviations from its forecast that make a signal sick: 1 % of normal ones have as many."""
+
+
+@dataclass(frozen=True, eq=False)
+class Relations:
+    """Normal rows as one Gaussian.
+
+    Attributes
+    ----------
+    middle
+        Shape ``(d,)``.
+    covariance, precision
+        Shape ``(d, d)``, and its inverse.
+    spread
+        Shape ``(d,)``, >= 1: root mean square surprise of rows that were not learnt from. A
+        forecast that does not hold there is worth less.
+    reach
+        Shape ``(d,)``: the furthest from 0 that a normal row is.
+    """
+
+    middle: FloatArray
+    covariance: FloatArray
+    precision: FloatArray
+    spread: FloatArray
+    reach: FloatArray
+
+    @classmethod
+    def learn(cls, points: FloatArray) -> Relations | None:
+        """Learn from departures of normal rows, (n, d), NaN where missing; None of too many signals."""
+        n, d = points.shape
+        if not 0 < d <= MOST_SIGNALS:
+            return None
+        known = points[:: math.ceil(n / MOST_ROWS)]
+        middle, covariance, precision = _gaussian(known)
+        reach = np.where(np.isnan(points), 0.0, np.abs(points)).max(axis=0)
+        return cls(middle, covariance, precision, _spread(known), frozen(reach))
+
+    def surprises(self, points: FloatArray) -> FloatArray:
+        """Return how strange each number is, (n, d) >= 0: against its forecast, or beyond its reach."""
+        off = conditional(points - self.middle, self.covariance, self.precision, SICK)
+        return np.asarray(np.maximum(off / self.spread, np.abs(points) - self.reach))
+
+    def state(self) -> State:
+        """Return all of it."""
+        arrays = {
+            "middle": self.middle,
+            "covariance": self.covariance,
+            "precision": self.precision,
+            "spread": self.spread,
+            "reach": self.reach,
+        }
+        return State(1, {}, arrays)
+
+    @classmethod
+    def from_state(cls, state: State, signals: int) -> Relations:
+        """Return the relations that `state` describes, between so many ``signals``.
+
+        Raises
+        ------
+        ArtifactCorruptError
+            It describes none.
+        """
+        flat, square = (signals,), (signals, signals)
+        found = cls(
+            state.require(1).array("middle", flat),
+            state.array("covariance", square),
+            state.array("precision", square),
+            state.array("spread", flat),
+            state.array("reach", flat),
+        )
+        diagonals = (found.covariance.diagonal(), found.precision.diagonal(), found.spread)
+        if any((diagonal <= 0).any() for diagonal in diagonals):
+            raise ArtifactCorruptError("the stored relations have a variance that is not positive")
+        return found
+
+
+def _gaussian(points: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return mean, shrunk covariance and its inverse of rows, a missing number at its mean."""
+    present = ~np.isnan(points)
+    mean = np.where(present, points, 0.0).sum(axis=0) / np.maximum(present.sum(axis=0), 1)
+    middle, deviation, correlation = shrunk_gaussian(np.where(present, points, mean))
+    covariance = correlation * np.outer(deviation, deviation)
+    precision = np.linalg.inv(correlation) / np.outer(deviation, deviation)
+    return frozen(middle), frozen(covariance), frozen(precision)
+
+
+def _spread(points: FloatArray) -> FloatArray:
+    """Return the surprise, root mean square, of every other row under a fit of the rest; >= 1."""
+    judged = points[1::2]
+    if not len(judged):
+        return np.ones(points.shape[1])
+    middle, covariance, precision = _gaussian(points[::2])
+    off = conditional(judged - middle, covariance, precision, math.inf)
+    count = np.maximum((~np.isnan(off)).sum(axis=0), 1)
+    return frozen(np.maximum(np.sqrt(np.nansum(off**2, axis=0) / count), 1.0))
