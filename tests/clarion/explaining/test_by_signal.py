@@ -131,13 +131,16 @@ def test_several_features_a_signal_are_called_exact_only_where_they_are(
     assert attributed(model(detector, LINEAR), frame)[1].label is several_each
 
 
-def test_words_and_holes_add_up_and_stay_exact(registries: Registries, shapley: Shapley) -> None:
+@pytest.mark.parametrize("detector", ["mahalanobis", "ecod", "one_class_svm", "gmm"])
+def test_words_and_holes_add_up_and_stay_exact(
+    registries: Registries, shapley: Shapley, detector: str
+) -> None:
     rng = np.random.default_rng(5)
     columns = {"x": rng.normal(size=400), "y": rng.normal(size=400)}
     columns["y"][::5] = np.nan
     columns["mode"] = rng.choice(["idle", "run", "stop"], 400)
     frame = from_columns(columns)
-    fitted = fit(PipelineSpec(Step("mahalanobis"), (SCALE,)), frame, registries=registries)
+    fitted = fit(PipelineSpec(Step(detector), (SCALE,)), frame, registries=registries)
     asked = from_columns(
         {
             "x": np.array([0.1, 7.0, np.nan]),
