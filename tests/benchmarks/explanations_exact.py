@@ -95,9 +95,14 @@ def _pairs() -> Iterator[Pair]:
             continue
         slow = {rung.name: rung for rung in _exact(wide[0])}
         for rung in _exact(narrow[0]):
-            error = enumeration_error(Subject(narrow[0], rung, 0, ""), narrow[1])
-            if not np.isnan(error):
-                yield Pair(rung.name, entry.name, error, _milliseconds(wide, slow[rung.name]))
+            error = enumeration_error(
+                Subject(narrow[0], rung, rung.support.evaluations, ""), narrow[1]
+            )
+            if np.isnan(error):
+                continue
+            # One that is exact for few players only is timed on these.
+            timed_on = (wide, slow[rung.name]) if rung.name in slow else (narrow, rung)
+            yield Pair(rung.name, entry.name, error, _milliseconds(*timed_on))
 
 
 def _exact(scorable: Scorable) -> list[Rung]:
@@ -133,13 +138,13 @@ def _players(fitted: FittedDetector, frame: Frame) -> Int64Array | None:
     return np.array([place[fitted.reads[s.name][0]] for s in fitted.signals])
 
 
-def _milliseconds(wide: tuple[Scorable, Any], rung: Rung) -> float:
+def _milliseconds(case: tuple[Scorable, Any], rung: Rung) -> float:
     """Return the median time to explain one row against one baseline, in this process."""
-    scorable, rows = wide
+    scorable, rows = case
     one = Scorable(
         scorable.score, scorable.background.take(slice(0, 1)), scorable.capability, scorable.players
     )
-    subject = Subject(one, rung, 0, "")
+    subject = Subject(one, rung, rung.support.evaluations, "")
     subject.explain(rows[:1])  # what is made once, and compiled
     times = (timed(lambda: subject.explain(rows[:1]))[1] for _ in range(_REPEATS))
     return 1e3 * statistics.median(times)

@@ -20,6 +20,8 @@ from clarion.kernels.shrunk_gaussian import shrunk_gaussian
 from clarion.testing import data
 
 MOST_FEATURES = 8
+GAUSSIAN = "conditional (Gaussian"
+"""How the value function of the conditional game of `conditional_worth` begins."""
 
 
 def shapley_values(worth: FloatArray) -> FloatArray:
@@ -42,7 +44,7 @@ def worth(scorable: Scorable, value_function: str, row: Frame) -> FloatArray:
     conditional one of a quadratic form.
     """
     forest = scorable.capability
-    if "conditional" in value_function and isinstance(forest, QuadraticForm):
+    if GAUSSIAN in value_function and isinstance(forest, QuadraticForm):
         return conditional_worth(forest, scorable.background, row, scorable.players)
     if "path" in value_function and isinstance(forest, TreeEnsemble):
         return path_worth(forest.forest(), row.numeric()[0], scorable.players)
