@@ -13,13 +13,14 @@ from functools import partial
 
 import numpy as np
 
+from clarion.arrays import FloatArray
 from clarion.frames import Frame
 from clarion.pipeline.answer import ExplainedRows, ExplanationPolicy, View
 from clarion.pipeline.fit import fit
 from clarion.pipeline.spec import PipelineSpec, Step
 from clarion.plugins import load_plugins
 from common import in_processes
-from explanations_rows import BACKGROUND_ROWS, FITTED_ROWS, normal_rows, odd_rows
+from explanations_rows import BACKGROUND_ROWS, FITTED_ROWS, normal_rows
 
 SIGNALS = 20
 BATCH_ROWS = 200
@@ -65,10 +66,20 @@ def _rate(prepare: Callable[[str], Callable[[], int]], detector: str, seconds: f
     return done / spent
 
 
+def alarms(n: int) -> FloatArray:
+    """Return rows of which eight signals each are off by 6 of their own deviations, ``(n, d)``."""
+    rows, rng = normal_rows(n, SIGNALS, seed=5), np.random.default_rng(6)
+    spread = normal_rows(FITTED_ROWS, SIGNALS, seed=1).std(axis=0)
+    for row in rows:
+        off = rng.choice(SIGNALS, 8, replace=False)
+        row[off] += 6.0 * spread[off]
+    return rows
+
+
 def _own(detector: str) -> Callable[[], int]:
     frame = Frame.of(normal_rows(FITTED_ROWS, SIGNALS, seed=1))
     pipeline = fit(PipelineSpec(Step(detector)), frame, registries=load_plugins())
-    rows = Frame.of(odd_rows(BATCH_ROWS, SIGNALS, seed=5))
+    rows = Frame.of(alarms(BATCH_ROWS))
     policy = ExplanationPolicy(rows=ExplainedRows.ALL, view=View.FULL)
     return lambda: len(pipeline.run(rows, policy)[0].explanations)
 
@@ -80,7 +91,7 @@ def _peer(detector: str) -> Callable[[], int]:
     from sklearn.ensemble import IsolationForest
 
     rows = normal_rows(FITTED_ROWS, SIGNALS, seed=1)
-    background, odd = rows[:BACKGROUND_ROWS], odd_rows(4, SIGNALS, seed=5)
+    background, odd = rows[:BACKGROUND_ROWS], alarms(4)
     if detector == "isolation_forest":
         model = IsolationForest(n_estimators=100, max_samples=256, random_state=_SEED).fit(rows)
         score: Callable[..., np.ndarray] = lambda x: -model.score_samples(x)  # noqa: E731
