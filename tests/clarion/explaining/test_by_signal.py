@@ -119,6 +119,7 @@ def one_asset(frame: Frame) -> Frame:
         ("pca", Label.EXACT, Label.EXACT),
         ("ecod", Label.EXACT, Label.EXACT),
         ("one_class_svm", Label.EXACT, Label.EXACT),
+        ("isolation_forest", Label.EXACT, Label.EXACT),
         ("knn", Label.ADDITIVE, Label.ADDITIVE),
     ],
 )
@@ -170,7 +171,8 @@ def test_words_and_holes_add_up_and_stay_exact(
 
 
 @pytest.mark.parametrize(
-    ("detector", "label"), [("mahalanobis", "exact"), ("gmm", "exact"), ("knn", "additive")]
+    ("detector", "label"),
+    [("mahalanobis", "exact"), ("isolation_forest", "exact"), ("knn", "additive")],
 )
 def test_the_label_promised_beforehand_is_the_answers(detector: str, label: str) -> None:
     """Several features a signal: what is exact stays so."""
