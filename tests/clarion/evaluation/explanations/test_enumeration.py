@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -13,8 +14,11 @@ from clarion.evaluation.explanations.enumeration import (
     enumeration_error,
 )
 from clarion.evaluation.explanations.subject import Subject
-from clarion.explainers import Scorable
+from clarion.explainers import Attribution, Role, Scorable
+from clarion.explaining import ladder
+from clarion.features import FitContext
 from clarion.frames import Frame
+from clarion.plugins import load_plugins
 
 ROWS = np.array([[3.0, 2.0, -1.0, 3.0], [0.5, 0.0, 0.0, -2.0]])
 
@@ -57,16 +61,39 @@ def test_too_many_players_are_not_enumerated(rng: np.random.Generator) -> None:
         assert enumerable(Subject(scorable, None, 0, "")) is small  # type: ignore[arg-type]
 
 
-def test_a_conditional_game_is_not_enumerated(subject: Callable[..., Subject]) -> None:
-    made = subject()
-    whole = made.explain(ROWS)
-    object.__setattr__(whole, "value_function", "conditional (Gaussian)")
+class Answered(Subject):
+    """A subject whose explainer says of its game what a test tells it."""
 
-    class Answered(Subject):
-        __slots__ = ()
+    __slots__ = ("told",)
+    told: str
 
-        def explain(self, rows: FloatArray) -> object:  # type: ignore[override]
-            return whole
+    def explain(self, rows: FloatArray) -> Attribution:
+        return replace(super().explain(rows), value_function=self.told)
 
-    judged = Answered(made.scorable, made.rung, 0, "")
-    assert math.isnan(enumeration_error(judged, ROWS))
+
+def answered(subject: Subject, value_function: str) -> Subject:
+    made = Answered(subject.scorable, subject.rung, subject.evaluations, subject.digest)
+    object.__setattr__(made, "told", value_function)
+    return made
+
+
+def test_a_conditional_game_of_who_knows_what_is_not_enumerated(
+    subject: Callable[..., Subject],
+) -> None:
+    assert math.isnan(enumeration_error(answered(subject(), "conditional (a copula)"), ROWS))
+
+
+def test_the_conditional_game_of_a_gaussian_is_enumerated() -> None:
+    """Exact values of it are right; marginal ones said to be of it are not."""
+    normal = Frame.of(np.random.default_rng(0).normal(size=(300, 4)) @ np.tri(4))
+    registries = load_plugins()
+    context = FitContext(np.random.default_rng(0), registries)
+    fitted = registries.detectors.build("mahalanobis", {}).fit(normal, None, context)
+    case = Scorable(fitted.score, normal.take(slice(0, 40)), fitted)
+    conditional, marginal = (
+        Subject(case, ladder.named(case, registries, name, Role.DECOMPOSITION), 0, "")
+        for name in ("conditional_quadratic", "quadratic")
+    )
+    assert enumeration_error(conditional, ROWS) < 1e-12
+    said = conditional.explain(ROWS).value_function
+    assert enumeration_error(answered(marginal, said), ROWS) > 0.01
