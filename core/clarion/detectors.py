@@ -320,6 +320,18 @@ class LinkedSum(Protocol):
         ...
 
 
+@runtime_checkable
+class Reconstruction(Protocol):
+    """The score grows with what a model cannot reproduce of a row.
+
+    A hint for counterfactuals, whose proofs are scores: nothing rests on its numbers.
+    """
+
+    def reconstruct(self, frame: Frame) -> FloatArray:
+        """Return what the model makes of each row, in each signal's unit, shape ``(n, d)``."""
+        ...
+
+
 CAPABILITIES: dict[str, type[Any]] = {
     "additive_terms": AdditiveTerms,
     "quadratic_form": QuadraticForm,

@@ -48,6 +48,10 @@ class FittedAutoencoder(FittedDense):
         """
         return row_sums(np.square(self.residuals(frame)))
 
+    def reconstruct(self, frame: Frame) -> FloatArray:
+        """Return each row's reconstruction, in each signal's unit, shape ``(n, d)``."""
+        return self.center + self.scale * self.outputs(self.points(frame))
+
     def coordinates(self, frame: Frame) -> FloatArray:
         """Return ``u``, shape ``(n, d)``."""
         return self.points(frame)

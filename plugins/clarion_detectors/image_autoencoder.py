@@ -60,6 +60,10 @@ class FittedImageAutoencoder:
         """Return ``u`` minus its copy, shape ``(n, d)``, in scales: where a picture is strange."""
         return self._in_blocks(self._residuals, self.coordinates(frame))
 
+    def reconstruct(self, frame: Frame) -> FloatArray:
+        """Return each picture's copy, in grey levels, shape ``(n, d)``."""
+        return self.center + self.scale * (self.coordinates(frame) - self.residuals(frame))
+
     def score(self, frame: Frame) -> FloatArray:
         """Return the sum of the squared residuals, shape ``(n,)``: >= 0, unitless.
 

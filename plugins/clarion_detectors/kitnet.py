@@ -15,7 +15,12 @@ from clarion.errors import ArtifactCorruptError
 from clarion.features import FitContext
 from clarion.frames import Frame, Signal
 from clarion.inputs import SATURATION, complete, require_rows, robust_scale, scaled
-from clarion.kernels.sigmoid_autoencoder import copy_error_gradients, copy_errors, copy_pass
+from clarion.kernels.sigmoid_autoencoder import (
+    copied_rows,
+    copy_error_gradients,
+    copy_errors,
+    copy_pass,
+)
 from clarion.parameters import parameter
 from clarion.state import State, signal_values
 
@@ -48,6 +53,11 @@ class Copier:
         """Return the errors of its scaled ``rows`` (n, m), and their gradients by these."""
         network = (np.ascontiguousarray(rows), self.weights, self.inner, self.outer)
         return copy_errors(*network), copy_error_gradients(*network)
+
+    def copies(self, values: FloatArray) -> FloatArray:
+        """Return the copies of its columns of ``values``, in their units, shape ``(n, m)``."""
+        copied = copied_rows(self.rows(values), self.weights, self.inner, self.outer)
+        return self.low + self.span * copied
 
     def arrays(self, name: str) -> dict[str, FloatArray | Int64Array]:
         """Return its arrays for a state, under ``name``."""
@@ -89,6 +99,14 @@ class FittedKitnet:
     def errors(self, frame: Frame) -> FloatArray:
         """Return each member's error, shape ``(n, members)``: which group of signals is strange."""
         return _errors(complete(frame, self.signals), self.members)
+
+    def reconstruct(self, frame: Frame) -> FloatArray:
+        """Return what the members make of each row, in each signal's unit, shape ``(n, d)``."""
+        values = complete(frame, self.signals)
+        copies = np.empty(values.shape)
+        for member in self.members:
+            copies[:, member.columns] = member.copies(values)
+        return copies
 
     def coordinates(self, frame: Frame) -> FloatArray:
         """Return each signal as its autoencoder is shown it, shape ``(n, d)``."""

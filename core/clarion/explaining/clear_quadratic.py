@@ -7,7 +7,7 @@ look for one signal fewer, and where signals are few all smaller sets are looked
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -35,6 +35,18 @@ def clear(task: Task, local: Local) -> Clearing | None:
     return None if found is None else search.proven(search.swapped(search.pruned(found)))
 
 
+def growing(task: Task, local: Local) -> Iterator[Clearing]:
+    """Yield greedy sets, each one signal larger, at most `MOST_CULPRITS`; one row scored for each."""
+    search = _Search(task, local)
+    for chosen, _ in search.sets():
+        yield search.freeing(chosen)
+
+
+def pruned(task: Task, local: Local, found: Clearing) -> Clearing:
+    """Return a clearing of ``task`` without the signals that it does not need."""
+    return _Search(task, local).pruned(found)
+
+
 @dataclass(frozen=True, eq=False)
 class _Search:
     task: Task
@@ -49,12 +61,17 @@ class _Search:
         """Those that may be freed."""
         return [p for p in self.task.computable if len(self.task.players[p])]
 
-    def greedy(self) -> Clearing | None:
+    def sets(self) -> Iterator[tuple[tuple[int, ...], Freed]]:
+        """Yield growing sets, each with the player whose freeing lowers the form most."""
         freed, left, chosen = self.start, list(self.players), tuple[int, ...]()
         while left and len(chosen) < MOST_CULPRITS:
             player, freed = self._best(freed, left)
             left.remove(player)
             chosen = (*chosen, player)
+            yield chosen, freed
+
+    def greedy(self) -> Clearing | None:
+        for chosen, freed in self.sets():
             if self._clears(freed):
                 found = self.freeing(chosen)
                 if self.task.clears(found.score):

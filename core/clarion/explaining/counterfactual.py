@@ -55,6 +55,13 @@ class CellLines:
     of: tuple[Line | None, ...]
     constraints: tuple[SignalConstraint, ...]
 
+    def allowed(self, player: int, values: FloatArray) -> FloatArray:
+        """Return a signal's features ``values`` at what its raw cell may be."""
+        line, constraint = self.of[player], self.constraints[player]
+        if line is None or not constraint.bends:
+            return values
+        return line.features_of(constraint.kept(line.raw_of(values)))
+
     def settled(
         self, chosen: Sequence[int], players: Sequence[Int64Array], row: FloatArray
     ) -> FloatArray:

@@ -15,13 +15,27 @@ from functools import cached_property
 import numpy as np
 
 from clarion.arrays import FloatArray, Int64Array
-from clarion.detectors import AdditiveTerms, QuadraticForm
-from clarion.explaining import clear_additive, clear_donors, clear_quadratic
+from clarion.detectors import (
+    AdditiveTerms,
+    LinkedSum,
+    QuadraticForm,
+    Reconstruction,
+    TreeEnsemble,
+)
+from clarion.explaining import (
+    clear_additive,
+    clear_donors,
+    clear_linked,
+    clear_quadratic,
+    clear_reconstruction,
+    clear_trees,
+)
 from clarion.explaining.clear_local import Local
 from clarion.explaining.clear_plausible import Plausibility
 from clarion.explaining.clear_raw import RawModel, RawRow, Windows
 from clarion.explaining.clear_semi_factual import farthest_anomalous
 from clarion.explaining.clear_task import Clearing, Normal, Task
+from clarion.explaining.clear_trees import Splits
 from clarion.explaining.counterfactual import CellLines
 from clarion.frames import Frame
 
@@ -120,16 +134,27 @@ class Clearer:
         if own is not None and (own.proven or self._is_final(task)):
             yield own
             own = None
-        found = [own, clear_donors.clear(task)]
-        yield from sorted((c for c in found if c is not None), key=lambda c: len(c.signals))
+        copied = clear_donors.clear(task)
+        best = _fewest([own, copied])
+        if best is not None:
+            yield best
+        for other in (own, copied):
+            if other is not None and other is not best:
+                yield other
 
     def _by_family(self, task: Task) -> Clearing | None:
         detector = self.capability
         if isinstance(detector, AdditiveTerms) and self._apart:
             return clear_additive.clear(task, detector, self._terms)
-        if self._local is not None and task.computable:
+        if not task.computable:
+            return None
+        if self._local is not None:
             return clear_quadratic.clear(task, self._local)
-        return None
+        if isinstance(detector, TreeEnsemble):
+            return clear_trees.clear(task, self._splits)
+        if isinstance(detector, Reconstruction):
+            return clear_reconstruction.clear(task, detector)
+        return _fewest([clear_linked.clear(task, local) for local in self._members])
 
     def _is_final(self, task: Task) -> bool:
         """Return whether copied values cannot do with fewer signals than computed ones."""
@@ -150,6 +175,23 @@ class Clearer:
         if not isinstance(self.capability, QuadraticForm):
             return None
         return Local(self.capability, self.normal.frame)
+
+    @cached_property
+    def _members(self) -> list[Local]:
+        """The quadratic members of a sum of linked scores."""
+        members = self.capability.members() if isinstance(self.capability, LinkedSum) else ()
+        return [Local(m, self.normal.frame) for m in members if isinstance(m, QuadraticForm)]
+
+    @cached_property
+    def _splits(self) -> Splits:
+        assert isinstance(self.capability, TreeEnsemble)
+        return Splits(self.capability)
+
+
+def _fewest(found: Sequence[Clearing | None]) -> Clearing | None:
+    """Return the first of those with the fewest signals."""
+    able = [clearing for clearing in found if clearing is not None]
+    return min(able, key=lambda clearing: len(clearing.signals)) if able else None
 
 
 def _proven(task: Task, clearing: Clearing, raw: RawRow | None) -> Cleared | None:

@@ -60,6 +60,23 @@ def copy_errors(
 
 
 @kernel
+def copied_rows(
+    rows: FloatArray, weights: FloatArray, inner: FloatArray, outer: FloatArray
+) -> FloatArray:
+    """Return the copies of ``rows`` themselves, shape ``(n, m)``; the arrays are those of `copy_errors`."""
+    n, m = rows.shape
+    out = np.empty((n, m))
+    code = np.empty(len(inner))
+    lacking = np.empty(m)
+    for i in range(n):
+        _encode(rows[i], weights, inner, code)
+        _lacking(rows[i], code, weights, outer, lacking)
+        for j in range(m):
+            out[i, j] = rows[i, j] - lacking[j]
+    return out
+
+
+@kernel
 def copy_error_gradients(
     rows: FloatArray, weights: FloatArray, inner: FloatArray, outer: FloatArray
 ) -> FloatArray:

@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 from scipy import sparse
 
+from clarion.explaining.clear_semi_factual import STEP
 from clarion.features import ExtractorTraits, Features, FitContext, Trace
 from clarion.frames import Frame, Signal
-from clarion.pipeline.answer import ExplainedRows, Explanation, ExplanationPolicy
+from clarion.pipeline.answer import ExplainedRows, Explanation, ExplanationPolicy, View
+from clarion.pipeline.constraints import SignalConstraint
 from clarion.pipeline.fit import fit
 from clarion.pipeline.run import FittedPipeline
 from clarion.pipeline.spec import PipelineSpec, Step
@@ -130,19 +132,141 @@ def test_words_and_holes_shown_as_normal_are_normal(registries: Registries, dete
     assert proven
 
 
-@pytest.mark.parametrize("detector", ["ewma", "cusum", "ar", "mahalanobis"])
-def test_no_value_is_shown_where_the_past_speaks_too(
+WINDOW = Step("window_statistics", {"window": 3, "statistics": ["mean", "sd"]})
+
+
+@pytest.mark.parametrize("detector", ["ewma", "cusum", "ar", "var", "mahalanobis", "knn"])
+def test_where_the_past_speaks_too_all_that_has_to_change_is_told(
     model: Model, watched: Watched, detector: str
 ) -> None:
     """One reading put right would not clear a window or a memory: none is promised to."""
-    window = Step("window_statistics", {"window": 3, "statistics": ["mean"]})
-    features = (window,) if detector == "mahalanobis" else ()
+    features = (WINDOW,) if detector in {"mahalanobis", "knn"} else ()
     frame = replace(watched(60, spikes=0.2), assets=(), asset=None)
-    answer, _ = model(detector, *features).run(frame)
-    culprits = [culprit for record in answer.explanations for culprit in record.culprits]
-    assert culprits
-    assert all(c.normal_value is None and not c.normal_word for c in culprits)
-    assert any("had behaved as usual" in record.summary for record in answer.explanations)
+    fitted = model(detector, *features)
+    answer, _ = fitted.run(frame, ExplanationPolicy(view=View.FULL))
+    spans = []
+    for record in answer.explanations:
+        assert record.culprits
+        assert all(c.normal_value is None and not c.normal_word for c in record.culprits)
+        spans += [culprit.span_rows for culprit in record.culprits]
+        if min(culprit.span_rows for culprit in record.culprits) > 0:
+            [edited, *_] = scores_at(fitted, with_paths(frame, record), record.row)
+            assert edited == pytest.approx(record.cleared_score, rel=1e-9, abs=1e-9)
+            assert edited < answer.threshold
+    remembers = detector in {"ewma", "cusum"}
+    assert set(spans) == {0} if remembers else min(spans) > 0
+    said = " ".join(record.summary for record in answer.explanations)
+    assert ("had behaved as usual" in said) == remembers
+    assert ("had averaged" in said) != remembers
+
+
+def with_paths(frame: Frame, record: Explanation) -> Frame:
+    """Return the frame with what would look normal in each row of the culprits' spans."""
+    values = frame.values.astype(np.float64)
+    for culprit in record.culprits:
+        rows = slice(record.row - culprit.span_rows + 1, record.row + 1)
+        values[rows, frame.names.index(culprit.signal)] = culprit.normal_path
+        assert np.mean(culprit.normal_path) == pytest.approx(culprit.span_normal_value)
+    return frame.with_numeric(values)
+
+
+def scores_at(fitted: FittedPipeline, frame: Frame, *rows: int) -> list[float]:
+    answer, _ = fitted.run(frame, ExplanationPolicy(ExplainedRows.NONE))
+    place = {int(row): i for i, row in enumerate(answer.source_rows)}
+    return [float(answer.scores[place[row]]) for row in rows]
+
+
+@pytest.mark.parametrize("detector", ["mahalanobis", "ecod", "knn", "isolation_forest"])
+def test_the_semi_factual_is_anomalous_and_its_next_step_is_not(
+    model: Model, watched: Watched, detector: str
+) -> None:
+    fitted, frame = model(detector, SCALE), watched(60, spikes=0.3)
+    answer, _ = fitted.run(frame)
+    assert len(answer.explanations) >= 3
+    for record in answer.explanations:
+        still, after = frame.values.copy(), frame.values.copy()
+        for culprit in record.culprits:
+            seen, usual, at = culprit.value, culprit.normal_value, culprit.still_anomalous_value
+            assert seen is not None
+            assert usual is not None
+            assert at is not None
+            column = frame.names.index(culprit.signal)
+            still[record.row, column] = at
+            after[record.row, column] = at + STEP * (usual - seen)
+        [score] = scores_at(fitted, frame.with_numeric(still), record.row)
+        assert score == pytest.approx(record.semi_factual_score, rel=1e-9)
+        assert score >= answer.threshold
+        [next_one] = scores_at(fitted, frame.with_numeric(after), record.row)
+        assert next_one < answer.threshold
+
+
+def test_changes_are_told_in_sd_of_the_background(model: Model, watched: Watched) -> None:
+    fitted = model("mahalanobis", SCALE)
+    spread = fitted.background.last.values.std(axis=0)
+    for record in fitted.run(watched(60, spikes=0.3))[0].explanations:
+        for culprit in record.culprits:
+            assert culprit.normal_value is not None
+            assert culprit.value is not None
+            change = (culprit.normal_value - culprit.value) / spread["pqr".index(culprit.signal)]
+            assert culprit.change_deviations == pytest.approx(change)
+
+
+def test_a_cleared_row_is_more_plausible_than_the_anomaly(model: Model, watched: Watched) -> None:
+    fitted = model("mahalanobis", SCALE)
+    plausibility = fitted.clearing.free.plausibility
+    rows = fitted.chain.transform(watched(60, spikes=0.3)).frame.numeric()
+    answer, _ = fitted.run(watched(60, spikes=0.3))
+    cleared = [record.plausibility for record in answer.explanations]
+    seen = [plausibility.p_value(rows[i]) for i in answer.explained]
+    assert all(p is not None and 0 < p <= 1 for p in cleared)
+    assert np.mean([p or 0.0 for p in cleared]) > 2 * np.mean([p or 0.0 for p in seen])
+    assert plausibility.p_value(rows[0] + 1e6) == 1 / 33
+    five = min(plausibility.p_value(row) or 0.0 for row in fitted.background.rows.numeric())
+    assert five > 1 / 33
+
+
+@pytest.mark.parametrize("detector", ["mahalanobis", "ecod", "knn", "isolation_forest", "var"])
+def test_constraints_are_kept_and_still_proven(
+    model: Model, watched: Watched, detector: str
+) -> None:
+    constraints = (
+        SignalConstraint("p", integer=True, minimum=8),
+        SignalConstraint("q", immutable=True),
+        SignalConstraint("r", maximum=300.5),
+    )
+    fitted = model(detector)
+    frame = replace(watched(80, spikes=0.3), assets=(), asset=None)
+    policy = ExplanationPolicy(view=View.FULL, constraints=constraints)
+    proven = 0
+    for record in fitted.run(frame, policy)[0].explanations:
+        for culprit in record.culprits:
+            path = np.array(culprit.normal_path)
+            assert culprit.signal != "q"
+            if culprit.signal == "p":
+                assert (path == np.rint(path)).all()
+                assert path.min() >= 8
+            else:
+                assert path.max() <= 300.5
+        if record.culprits:
+            [score] = scores_at(fitted, with_paths(frame, record), record.row)
+            assert score == pytest.approx(record.cleared_score, rel=1e-9, abs=1e-9)
+            assert score < record.threshold
+            proven += 1
+    assert proven >= 3
+
+
+def test_the_same_row_has_the_same_counterfactual_in_any_batch(
+    model: Model, watched: Watched
+) -> None:
+    frame = replace(watched(60, spikes=0.3), assets=(), asset=None)
+    for detector in ("mahalanobis", "isolation_forest", "knn"):
+        fitted = model(detector, WINDOW)
+        whole = {record.row: record for record in fitted.run(frame)[0].explanations}
+        for row in list(whole)[:4]:
+            part = frame.take(slice(row - 2, row + 1))
+            [again] = fitted.run(part, ExplanationPolicy((2,)))[0].explanations
+            for name in ("culprits", "cleared_score", "semi_factual_score", "plausibility"):
+                assert getattr(again, name) == getattr(whole[row], name)
 
 
 @dataclass(frozen=True)

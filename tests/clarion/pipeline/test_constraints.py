@@ -1,0 +1,58 @@
+"""Constraints: what cannot be is refused, and named."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from clarion.errors import InvalidParameterError
+from clarion.frames import Signal, SignalKind
+from clarion.pipeline.answer import ExplanationPolicy
+from clarion.pipeline.constraints import SignalConstraint, by_signal
+
+SIGNALS = (Signal("flow"), Signal("mode", SignalKind.CATEGORICAL, vocabulary=("on",)))
+
+
+@pytest.mark.parametrize(
+    ("constraint", "field"),
+    [
+        (SignalConstraint("flow", minimum=2, maximum=1), "policy.constraints[1].minimum"),
+        (SignalConstraint("flow", minimum=float("nan")), "policy.constraints[1].minimum"),
+        (SignalConstraint("flow", maximum=float("nan")), "policy.constraints[1].maximum"),
+        (SignalConstraint("flow", maximum=float("inf")), "policy.constraints[1].maximum"),
+        (SignalConstraint("flow", integer=True, minimum=0.2, maximum=0.8), "policy.constraints[1].minimum"),
+    ],
+)  # fmt: skip
+def test_a_range_with_nothing_in_it_is_refused(constraint: SignalConstraint, field: str) -> None:
+    with pytest.raises(InvalidParameterError, match="flow") as refused:
+        ExplanationPolicy(constraints=(SignalConstraint("mode", immutable=True), constraint))
+    assert refused.value.field == field
+
+
+@pytest.mark.parametrize(
+    ("constraints", "field", "why"),
+    [
+        ([SignalConstraint("float")], "policy.constraints[0].signal", "no signal 'float'"),
+        ([SignalConstraint("flow")] * 2, "policy.constraints[1].signal", "two constraints"),
+        ([SignalConstraint("mode", integer=True)], "policy.constraints[0]", "only be immutable"),
+        ([SignalConstraint("mode", minimum=1)], "policy.constraints[0]", "only be immutable"),
+    ],
+)
+def test_constraints_that_fit_no_signal_are_refused(
+    constraints: list[SignalConstraint], field: str, why: str
+) -> None:
+    with pytest.raises(InvalidParameterError, match=why) as refused:
+        by_signal(constraints, SIGNALS)
+    assert refused.value.field == field
+
+
+def test_each_signal_gets_its_own_constraint() -> None:
+    given = SignalConstraint("mode", immutable=True)
+    assert by_signal([given], SIGNALS) == (SignalConstraint.FREE, given)
+
+
+def test_values_are_kept_at_the_nearest_that_is_allowed() -> None:
+    values = np.array([-3.0, 0.4, 2.6, 9.0, np.nan])
+    whole = SignalConstraint("flow", integer=True, minimum=-0.5, maximum=7.9)
+    np.testing.assert_array_equal(whole.kept(values), [0, 0, 3, 7, np.nan])
+    np.testing.assert_array_equal(SignalConstraint.FREE.kept(values), values)
