@@ -151,7 +151,10 @@ def _complete(detector: Any, kind: Kind) -> None:
     if kind.tree:
         owner, attribute = _own(detector, kind.tree)
         rows: FloatArray = getattr(owner, attribute)
-        setattr(owner, attribute, BallTree(rows, leaf_size=owner.leaf_size))
+        tree = BallTree(rows, leaf_size=owner.leaf_size)
+        setattr(owner, attribute, tree)
+        # scikit-learn's own resets the whole process's warnings, which threads leave so.
+        owner.kneighbors = lambda points, n_neighbors, **_: tree.query(points, n_neighbors)
     if kind.metric:
         setattr(detector, kind.metric, DistanceMetric.get_metric("euclidean"))
 
