@@ -16,13 +16,15 @@ from clarion.errors import (
     LimitExceededError,
     TooFewRowsError,
 )
-from clarion.explainers import Scorable
+from clarion.explainers import Explainer, Scorable
 from clarion.features import FitContext
 from clarion.frames import Frame
 from clarion.registry import Registries
 from clarion.state import State
 from clarion_detectors.image_autoencoder import FittedImageAutoencoder, ImageAutoencoder
 from clarion_detectors.image_network import ImageNetwork
+from clarion_explainers.expected_gradients import ExpectedGradients
+from clarion_explainers.integrated_gradients import IntegratedGradients
 from clarion_explainers.permutation_shap import PermutationShap
 
 pytestmark = pytest.mark.usefixtures("deep")
@@ -72,21 +74,27 @@ def test_scratches_are_found_and_lie_where_the_residuals_are(
     assert np.median(overlap) > 0.6  # 6 of 192 pixels drawn at random: 0.02
 
 
-def test_shap_values_lie_on_the_scratch(
-    rng: np.random.Generator, fitted: FittedImageAutoencoder
+@pytest.mark.parametrize(
+    "explainer",
+    [PermutationShap(pairs=8), ExpectedGradients(), IntegratedGradients()],
+    ids=lambda explainer: type(explainer).__name__,
+)
+def test_the_strongest_pixels_lie_on_the_scratch(
+    rng: np.random.Generator, fitted: FittedImageAutoencoder, explainer: Explainer
 ) -> None:
-    scratched, where = with_scratches(rng, frames(rng, 3))
-    scorable = Scorable(fitted.score, Frame.of(frames(rng, 10)))
-    explainer = PermutationShap(pairs=8)
+    pictures = 3 if isinstance(explainer, PermutationShap) else 20
+    scratched, where = with_scratches(rng, frames(rng, pictures))
+    scorable = Scorable(fitted.score, Frame.of(frames(rng, 10)), fitted)
     support = explainer.supports(scorable)
     assert support is not None
-    seeds = np.arange(1, 4, dtype=np.uint64)
+    seeds = np.arange(1, pictures + 1, dtype=np.uint64)
     answer = explainer.explain(
         scorable, Frame.of(scratched), evaluations=support.evaluations, seeds=seeds
     )
+    assert answer.additivity_error.max() <= 1e-9
     strongest = np.argsort(-answer.contributions, axis=1)[:, :6]
     hits = np.take_along_axis(where, strongest, axis=1).mean(axis=1)
-    assert np.mean(hits) > 0.5
+    assert np.mean(hits) > 0.45  # 6 of 192 pixels drawn at random: 0.03
 
 
 def test_other_digits_than_the_one_it_knows_stand_out(context: FitContext) -> None:
