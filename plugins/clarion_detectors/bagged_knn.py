@@ -12,7 +12,14 @@ from clarion.detectors import DetectorTraits
 from clarion.errors import ArtifactCorruptError
 from clarion.features import FitContext
 from clarion.frames import Frame, Signal
-from clarion.inputs import complete, require_rows, robust_scale, sampled_rows, scaled
+from clarion.inputs import (
+    complete,
+    require_memory,
+    require_rows,
+    robust_scale,
+    sampled_rows,
+    scaled,
+)
 from clarion.kernels.neighbours import Blocks, blocks_of, nearest
 from clarion.kernels.sums import row_sums
 from clarion.parameters import parameter
@@ -118,10 +125,14 @@ class BaggedKnn:
         ------
         TooFewRowsError
             A sample would have fewer rows than neighbours.
+        LimitExceededError
+            More samples than this machine's memory holds.
         """
         values = complete(frame, frame.signals)
         size = min(int(self.share * len(frame)), self.max_reference_rows)
         require_rows(size, self.neighbours, f"a mean over {self.neighbours} neighbours in a sample")
+        held = 4 * 8.0 * self.bags * size * values.shape[1]
+        require_memory(held, f"{self.bags} samples of {size} rows")
         center, scale = robust_scale(values)
         points = scaled(values, center, scale)
         samples = [

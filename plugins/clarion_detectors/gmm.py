@@ -11,7 +11,14 @@ from clarion.arrays import BoolArray
 from clarion.detectors import DetectorTraits
 from clarion.features import FitContext
 from clarion.frames import Frame
-from clarion.inputs import complete, require_rows, robust_scale, sampled_rows, scaled
+from clarion.inputs import (
+    complete,
+    require_memory,
+    require_rows,
+    robust_scale,
+    sampled_rows,
+    scaled,
+)
 from clarion.parameters import parameter
 from clarion_detectors.kernel_score import FittedKernelSum, relative_density
 
@@ -44,12 +51,16 @@ class Gmm:
         ------
         TooFewRowsError
             Fewer rows than components, or than 2.
+        LimitExceededError
+            More laws by rows than this machine's memory holds.
         """
         from sklearn.mixture import GaussianMixture
 
         values = complete(frame, frame.signals)
         needed = max(2, self.components)
         require_rows(min(len(frame), self.max_fit_rows), needed, "a mixture of that many laws")
+        rows = min(len(frame), self.max_fit_rows)
+        require_memory(7 * 8.0 * rows * needed, f"a mixture of {needed} laws over {rows} rows")
         center, scale = robust_scale(values)
         kept = sampled_rows(len(frame), self.max_fit_rows, context.rng)
         points = scaled(values[kept], center, scale)

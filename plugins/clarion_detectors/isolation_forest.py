@@ -13,7 +13,12 @@ from clarion.features import FitContext
 from clarion.frames import Frame
 from clarion.inputs import complete, require_rows
 from clarion.parameters import parameter
-from clarion_detectors.forest_score import FittedForest, laid_end_to_end, within_float32
+from clarion_detectors.forest_score import (
+    FittedForest,
+    laid_end_to_end,
+    require_forest,
+    within_float32,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,11 +45,14 @@ class IsolationForest:
         ------
         TooFewRowsError
             Fewer than 2 rows.
+        LimitExceededError
+            More trees than this machine's memory holds.
         """
         from sklearn import ensemble
 
         values = complete(frame, frame.signals)
         require_rows(len(frame), 2, "an isolation forest")
+        require_forest(self.trees, min(self.max_samples, len(frame)))
         grown = ensemble.IsolationForest(
             n_estimators=self.trees,
             max_samples=min(self.max_samples, len(frame)),

@@ -12,7 +12,14 @@ from clarion.detectors import DetectorTraits
 from clarion.errors import ArtifactCorruptError
 from clarion.features import FitContext
 from clarion.frames import Frame, Signal
-from clarion.inputs import complete, require_rows, robust_scale, sampled_rows, scaled
+from clarion.inputs import (
+    complete,
+    require_memory,
+    require_rows,
+    robust_scale,
+    sampled_rows,
+    scaled,
+)
 from clarion.kernels.neighbours import Blocks, blocks_of, nearest
 from clarion.kernels.sums import row_sums
 from clarion.parameters import parameter
@@ -108,10 +115,13 @@ class Lof:
         ------
         TooFewRowsError
             No more rows than neighbours.
+        LimitExceededError
+            More neighbours by rows than this machine's memory holds.
         """
         values, k = complete(frame, frame.signals), self.neighbours
         available = min(len(frame), self.max_reference_rows)
         require_rows(available, k + 1, f"a density over {k} neighbours")
+        require_memory(6 * 8.0 * available * (k + 1), f"{k} neighbours of {available} rows each")
         center, scale = robust_scale(values)
         kept = sampled_rows(len(frame), self.max_reference_rows, context.rng)
         reference = compact(scaled(values[kept], center, scale))

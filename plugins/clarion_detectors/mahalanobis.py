@@ -14,7 +14,7 @@ from clarion.features import FitContext
 from clarion.frames import Frame
 from clarion.inputs import complete, require_rows, robust_scale, sampled_rows, scaled
 from clarion.parameters import parameter
-from clarion_detectors.quadratic_score import FittedQuadratic
+from clarion_detectors.quadratic_score import FittedQuadratic, require_square
 
 _SMALLEST_EIGENVALUE = 1e-6
 """A direction in which rows vary by less than 0.1 % of their scale counts as varying by so much:
@@ -56,10 +56,13 @@ class Mahalanobis:
         ------
         TooFewRowsError
             Fewer than 2 rows.
+        LimitExceededError
+            A covariance of more signals than this machine's memory holds.
         """
         signals = frame.signals
         values = complete(frame, signals)
         require_rows(len(frame), 2, "a covariance")
+        require_square(len(signals), "a covariance")
         center, scale = robust_scale(values)
         points = scaled(values, center, scale)
         if self.robust:

@@ -11,7 +11,14 @@ from clarion.arrays import BoolArray, FloatArray
 from clarion.detectors import DetectorTraits, KernelSum
 from clarion.features import FitContext
 from clarion.frames import Frame
-from clarion.inputs import complete, require_rows, robust_scale, sampled_rows, scaled
+from clarion.inputs import (
+    complete,
+    require_memory,
+    require_rows,
+    robust_scale,
+    sampled_rows,
+    scaled,
+)
 from clarion.parameters import parameter
 from clarion_detectors.kernel_score import FittedKernelSum, default_gamma
 
@@ -61,11 +68,15 @@ class OneClassSvm:
         ------
         TooFewRowsError
             Fewer than 2 rows.
+        LimitExceededError
+            More rows by landmarks than this machine's memory holds.
         """
         values = complete(frame, frame.signals)
         require_rows(len(frame), 2, "a one-class SVM")
         center, scale = robust_scale(values)
         if self.landmarks is not None:
+            held = 3 * 8.0 * len(frame) * min(self.landmarks, len(frame))
+            require_memory(held, f"the kernels of {len(frame)} rows at {self.landmarks} landmarks")
             kernels = self._approximate(scaled(values, center, scale), context.rng)
             return FittedKernelSum(frame.signals, center, scale, kernels)
         kept = sampled_rows(len(frame), self.max_fit_rows, context.rng)

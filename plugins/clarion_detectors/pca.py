@@ -13,7 +13,7 @@ from clarion.features import FitContext
 from clarion.frames import Frame
 from clarion.inputs import complete, require_rows, robust_scale, scaled
 from clarion.parameters import parameter
-from clarion_detectors.quadratic_score import FittedQuadratic
+from clarion_detectors.quadratic_score import FittedQuadratic, require_square
 
 _SMALLEST_VARIANCE = 1e-6
 """Directions in which rows vary by less than 0.1 % of their scale count as varying by so much."""
@@ -52,9 +52,12 @@ class Pca:
         ------
         TooFewRowsError
             Fewer than 2 rows.
+        LimitExceededError
+            A plane of more signals than this machine's memory holds.
         """
         values = complete(frame, frame.signals)
         require_rows(len(frame), 2, "a principal plane")
+        require_square(len(frame.signals), "a principal plane")
         center, scale = robust_scale(values)
         location, matrix = self.form(scaled(values, center, scale))
         return FittedQuadratic(frame.signals, center, scale, location, matrix)

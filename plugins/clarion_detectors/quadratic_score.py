@@ -8,11 +8,18 @@ from typing import Self
 from clarion.arrays import FloatArray
 from clarion.detectors import Quadratic
 from clarion.frames import Frame, Signal
-from clarion.inputs import complete, scaled
+from clarion.inputs import complete, require_memory, scaled
 from clarion.kernels.quadratic import quadratic_form
 from clarion.state import State, signal_values
 
 _VERSION = 1
+_SQUARES = 6
+"""Matrices of signals by signals that a fit holds at once, measured on the largest."""
+
+
+def require_square(signals: int, what: str) -> None:
+    """Raise LimitExceededError, with the estimate, if ``what`` of so many signals is too large."""
+    require_memory(8.0 * _SQUARES * signals**2, f"{what} of {signals} signals")
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -13,7 +13,12 @@ from clarion.features import FitContext
 from clarion.frames import Frame
 from clarion.inputs import both_classes, complete
 from clarion.parameters import parameter
-from clarion_detectors.forest_score import FittedForest, laid_end_to_end, within_float32
+from clarion_detectors.forest_score import (
+    FittedForest,
+    laid_end_to_end,
+    require_forest,
+    within_float32,
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +44,13 @@ class RandomForest:
         ------
         InvalidParameterError
             No labels, or of one class only.
+        LimitExceededError
+            More trees than this machine's memory holds.
         """
         from sklearn.ensemble import RandomForestClassifier
 
         values, classes = complete(frame, frame.signals), both_classes(labels, "random_forest")
+        require_forest(self.trees, min(2.0**self.max_depth, len(frame) / self.min_leaf_rows))
         grown = RandomForestClassifier(
             n_estimators=self.trees,
             max_depth=self.max_depth,

@@ -9,6 +9,7 @@ import numpy as np
 from scipy import sparse
 
 from clarion.arrays import BoolArray, FloatArray, Int64Array
+from clarion.errors import InvalidFrameError
 from clarion.features import ExtractorTraits, Features, FitContext, Trace, columns_of
 from clarion.frames import Frame, Signal
 from clarion.inputs import require_rows, robust_scale
@@ -124,12 +125,20 @@ class Impute:
         Raises
         ------
         TooFewRowsError
-            No rows, or a signal without one present cell.
+            No rows.
+        InvalidFrameError
+            A signal is missing in all of them; it is named.
         """
+        require_rows(len(frame), 1, f"a {self.method}")
         values = frame.numeric()
-        present = (~np.isnan(values)).sum(axis=0)
-        for signal, count in zip(frame.signals, present, strict=True):
-            require_rows(int(count), 1, f"the {self.method} of signal '{signal.name}'")
+        for column, signal in enumerate(frame.signals):
+            if np.isnan(values[:, column]).all():
+                raise InvalidFrameError(
+                    f"signal '{signal.name}' is missing (NaN) in all {len(frame)} rows that are "
+                    "learned from; leave it out, or send rows that have it",
+                    field="frame",
+                    signal=signal.name,
+                )
         usual = robust_scale(values)[0] if self.method == "mean" else _medians(values)
         return FittedImpute(frame.signals, usual, self.indicators)
 
