@@ -37,12 +37,15 @@ class FitCase:
         Its name in messages; the class's name if empty.
     training_rows
         Rows of the frame it is fitted on.
+    numeric_signals
+        Numeric signals of its frames, at most 5.
     """
 
     plugin: Any
     registries: Registries = field(default_factory=Registries)
     name: str = ""
     training_rows: int = TRAINING_ROWS
+    numeric_signals: int = 5
 
     @property
     def title(self) -> str:
@@ -57,7 +60,9 @@ class FitCase:
 
     def normal(self, n: int, seed: int, *, assets: bool = True) -> Frame:
         """Return ``n`` normal rows of every kind the plugin accepts."""
-        return data.normal(self.accepts, n, seed, assets=assets)
+        return data.normal(
+            self.accepts, n, seed, assets=assets, numeric_signals=self.numeric_signals
+        )
 
     @cached_property
     def training(self) -> Frame:

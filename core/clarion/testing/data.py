@@ -28,14 +28,22 @@ _HOUR = 3_600_000_000_000
 _START = 1_700_000_000_000_000_000
 
 
-def normal(kinds: Collection[SignalKind], n: int, seed: int, *, assets: bool = True) -> Frame:
+def normal(
+    kinds: Collection[SignalKind],
+    n: int,
+    seed: int,
+    *,
+    assets: bool = True,
+    numeric_signals: int = len(_NUMERIC),
+) -> Frame:
     """Return ``n`` normal rows, an hour apart, with signals of each of ``kinds``.
 
     Five correlated numeric signals of unlike scales, and one of each coded kind, which never says
-    "broken". Two assets take turns at random, unless ``assets`` is False.
+    "broken". Two assets take turns at random, unless ``assets`` is False. ``numeric_signals`` is
+    how many of the five there are; the others' values stay the same.
     """
     rng = np.random.default_rng(seed)
-    numeric = _NUMERIC if SignalKind.NUMERIC in kinds else ()
+    numeric = _NUMERIC[:numeric_signals] if SignalKind.NUMERIC in kinds else ()
     coded = tuple(
         Signal(f"{kind.value}_state", kind, vocabulary=_WORDS)
         for kind in SignalKind

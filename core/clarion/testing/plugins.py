@@ -109,7 +109,8 @@ def check_inputs_are_left_alone(case: FitCase) -> None:
 @law
 def check_threads_agree(case: FitCase) -> None:
     """One fitted object answers eight threads with different frames as it answers one."""
-    frames = [case.fresh.take(np.arange(len(case.fresh) - 8) + i) for i in range(8)]
+    rows = np.arange(len(case.fresh) - 32)  # few, for detectors that take a millisecond a row
+    frames = [case.fresh.take(rows + 4 * i) for i in range(8)]
     wanted = [case.answer(case.fitted, frame) for frame in frames]
     asked = [partial(case.answer, case.fitted, frame) for frame in frames]
     for one, other in zip(wanted, in_threads(asked), strict=True):

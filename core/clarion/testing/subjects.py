@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from clarion.arrays import FloatArray
+from clarion.detectors import Detector, DetectorKind
 from clarion.explainers import Attribution, Explainer, Label, Scorable, Support
 from clarion.frames import Frame, SignalKind
 from clarion.registry import Registries
@@ -24,6 +25,8 @@ TOLERANCE = 1e-9
 """Largest error of exact and additive answers, on the scale of `additivity_error`."""
 _SAMPLES = 512
 _BACKGROUND = 16
+_UNROLLED = 2
+"""Signals of a sequence detector's frames: unrolled, each becomes as many as its window has rows."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,9 +54,19 @@ class Subject:
 
     def again(self, score: Callable[[Frame], FloatArray] | None = None) -> Subject:
         """Return the same subject with nothing remembered, scored by ``score`` if given."""
-        old = self.scorable
-        scorable = Scorable(score or old.score, old.background, old.capability)
-        return replace(self, scorable=scorable)
+        return replace(self, scorable=replace(self.scorable, score=score or self.scorable.score))
+
+
+class _Counted:
+    """A score that counts its rows."""
+
+    def __init__(self, score: Callable[[Frame], FloatArray]) -> None:
+        self._score = score
+        self.rows = 0
+
+    def __call__(self, frame: Frame) -> FloatArray:
+        self.rows += len(frame)
+        return self._score(frame)
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,7 +85,7 @@ class ExplainerCase:
     registries: Registries = field(default_factory=Registries)
     name: str = ""
     subjects: tuple[Subject, ...] = ()
-    _explained: dict[str, Attribution] = field(default_factory=dict, init=False)
+    _explained: dict[str, tuple[Attribution, int]] = field(default_factory=dict, init=False)
 
     @property
     def title(self) -> str:
@@ -98,9 +111,17 @@ class ExplainerCase:
 
     def attribution(self, subject: Subject) -> Attribution:
         """Return the explanation of the subject's own frame; worked out once."""
+        return self._answer(subject)[0]
+
+    def rows_scored(self, subject: Subject) -> int:
+        """Return how many rows were scored for that, the background's among them."""
+        return self._answer(subject)[1]
+
+    def _answer(self, subject: Subject) -> tuple[Attribution, int]:
         if subject.name not in self._explained:
-            answer = self.explain(subject, subject.frame, seeds_of(subject.frame))
-            self._explained[subject.name] = answer
+            counted = _Counted(subject.scorable.score)
+            answer = self.explain(subject.again(counted), subject.frame, seeds_of(subject.frame))
+            self._explained[subject.name] = answer, counted.rows
         return self._explained[subject.name]
 
     def attributions(self) -> Iterator[tuple[Subject, Attribution]]:
@@ -142,7 +163,7 @@ def _registered(registries: Registries) -> list[Subject]:
     subjects = []
     for entry in registries.detectors:
         try:
-            case = DetectorCase(registries.detectors.build(entry.name, {}), registries)
+            case = _case(registries.detectors.build(entry.name, {}), registries)
             rows, fitted = case.scorable_rows(case.fresh), case.fitted
         except Exception:  # noqa: BLE001 - another plugin's fault, which its own checks report
             continue
@@ -150,6 +171,12 @@ def _registered(registries: Registries) -> list[Subject]:
         subject = _subject(entry.name, scorable, rows)
         subjects.append(_with_reads(subject, case) if case.sequential else subject)
     return subjects
+
+
+def _case(detector: Detector, registries: Registries) -> DetectorCase:
+    if detector.traits.kind is DetectorKind.SEQUENCE:
+        return DetectorCase(detector, registries, numeric_signals=_UNROLLED)
+    return DetectorCase(detector, registries)
 
 
 def _with_reads(subject: Subject, case: DetectorCase) -> Subject:
