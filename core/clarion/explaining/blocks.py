@@ -67,7 +67,7 @@ class Worker:
         """
         key = (self.digest, players, work.rung.name, work.scored)
         cache = self.cache if self.digest else None
-        if cache is None or not (work.scored or self._slow.get(work.rung.name, True)):
+        if cache is None or not (work.scored or self._slow.get(work.rung.name, False)):
             return self._in_blocks(work, check), Hits(len(work.features))
         keys = [(key, row) for row in row_keys(work.features)]
         known = [cache.get(row_key) for row_key in keys]
@@ -94,5 +94,7 @@ class Worker:
                     part.rung, part.scorable, part.features, part.evaluations, part.seeds
                 )
             )
-        self._slow[work.rung.name] = time.perf_counter() - begun > _SLOW_SECONDS * len(rows)
+        slow = time.perf_counter() - begun > _SLOW_SECONDS * len(rows)
+        # The first time tells nothing: it includes what is prepared once, or compiled.
+        self._slow[work.rung.name] = slow and work.rung.name in self._slow
         return parts[0] if len(parts) == 1 else joined(parts)

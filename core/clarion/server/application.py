@@ -14,6 +14,7 @@ from google.longrunning import operations_pb2, operations_pb2_grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 
 from clarion.errors import AlreadyExistsError
+from clarion.explaining.cache import AttributionCache
 from clarion.plugins import load_plugins
 from clarion.server.convert.frames import FrameLimits
 from clarion.server.fits import Fits
@@ -66,7 +67,12 @@ class Application:
         self._io = ThreadPoolExecutor(4, "io")
         self._processes: Processes | None = None
         if settings.explain_workers:
-            self._processes = Processes(settings.models_dir, settings.explain_workers, self._io)
+            self._processes = Processes(
+                settings.models_dir,
+                settings.explain_workers,
+                self._io,
+                settings.max_explanation_bytes,
+            )
         self._services = self._assembled()
         self._health = health.aio.HealthServicer()
         self._server = self._built()
@@ -108,6 +114,7 @@ class Application:
             self._threads,
             max_count=settings.max_loaded_models,
             max_bytes=settings.max_loaded_bytes,
+            explanations=AttributionCache(settings.max_explanation_bytes),
         )
         jobs = Jobs(operations, workers=settings.fit_workers, max_waiting=settings.max_waiting_fits)
         return Services(

@@ -12,8 +12,9 @@ from functools import partial
 import numpy as np
 
 from clarion.errors import ClarionError, ModelNotFoundError
+from clarion.explaining.cache import AttributionCache
 from clarion.frames import Frame
-from clarion.pipeline.answer import ExplainedRows, ExplanationPolicy
+from clarion.pipeline.answer import ExplainedRows, ExplanationPolicy, View
 from clarion.pipeline.run import FittedPipeline
 from clarion.registry import PROJECT, Registries
 from clarion.server.offload import offload
@@ -107,10 +108,12 @@ class Models:
         *,
         max_count: int,
         max_bytes: int,
+        explanations: AttributionCache | None = None,
     ) -> None:
         self._store = store
         self._registries = registries
         self._threads = threads
+        self._explanations = explanations
         self._cache: Cache[Loaded] = Cache(max_count, max_bytes)
 
     async def get(self, tenant: str, name: str) -> Loaded:
@@ -140,6 +143,7 @@ class Models:
 
     def _load(self, ref: VersionRef) -> tuple[Loaded, int]:
         pipeline, size = self._store.load(ref, self._registries)
+        pipeline = replace(pipeline, cache=self._explanations)
         loaded = Loaded(ref, pipeline, *_timed(pipeline))
         loaded.measured_cost(ExplanationPolicy())
         return loaded, size
@@ -199,6 +203,8 @@ def _key(policy: ExplanationPolicy) -> ExplanationPolicy:
         explainer=policy.explainer,
         cross_checks=policy.cross_checks,
         max_evaluations=evaluations,
+        view=View.FULL if policy.view is View.FULL else View.BASIC,
+        players=policy.players,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import replace
@@ -22,8 +23,8 @@ INLINE_SECONDS = 1e-3
 """Shorter work stays on the event loop: so little is mostly Python, which a thread would not run
 beside it, and the hop costs a third of the calls at 16 callers."""
 MAX_EXPLAIN_SECONDS = 120.0
-"""What the explanations of one call may take, by estimate: once begun they run to their end, even if
-the caller has gone."""
+"""What the explanations of one call may take, by estimate. Once begun they end early only if the
+caller goes, between two blocks of rows."""
 _HASTE = 2.0
 """Explanations estimated to take so many times what the caller's deadline leaves are not begun."""
 THREAD_SECONDS = 5e-3
@@ -94,7 +95,13 @@ class Scoring:
         return done
 
     async def _in_thread(self, loaded: Loaded, task: Task) -> Done:
-        return _noted("thread", await self._run(perform, loaded.pipeline, loaded.ref.name, task))
+        gone = threading.Event()
+        try:
+            done = await self._run(perform, loaded.pipeline, loaded.ref.name, task, gone.is_set)
+        except asyncio.CancelledError:
+            gone.set()
+            raise
+        return _noted("thread", done)
 
     async def _in_process(self, loaded: Loaded, task: Task, processes: Processes) -> Done:
         self._take_slot()
@@ -158,5 +165,5 @@ def _most_explained(task: Task, rows: int) -> int:
 def _noted(where: str, done: Done) -> Done:
     call = current_call.get(None)
     if call is not None:
-        call.note(where, done.seconds, done.pid if where == "process" else 0)
+        call.note(where, done.seconds, done.pid if where == "process" else 0, done.cached)
     return done

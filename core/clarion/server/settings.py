@@ -64,6 +64,12 @@ class Settings(BaseSettings):
     )
     max_loaded_models: int = Field(default=32, ge=1, description="Models kept in memory.")
     max_loaded_bytes: int = Field(default=1024 * MEBIBYTE, ge=1, description="Memory for them.")
+    max_explanation_bytes: int = Field(
+        default=64 * MEBIBYTE,
+        ge=0,
+        description="Memory for costly explanations, to give again; as much in each process that "
+        "explains. 0 for none.",
+    )
 
     @classmethod
     def from_file(cls, path: Path, **values: object) -> Settings:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -51,17 +52,32 @@ class Task:
 
 @dataclass(frozen=True, slots=True)
 class Done:
-    """The serialised reply, what the stream remembers after it, and how it came about."""
+    """The serialised reply, what the stream remembers after it, and how it came about.
+
+    ``cached`` is how many of its rows had been explained before.
+    """
 
     reply: bytes
     memory: Memory
     anomalies: int
     seconds: float
     pid: int
+    cached: int = 0
 
 
-def perform(pipeline: FittedPipeline, version: str, task: Task) -> Done:
-    """Answer ``task`` by ``pipeline``, the model version ``version``."""
+def perform(
+    pipeline: FittedPipeline,
+    version: str,
+    task: Task,
+    cancelled: Callable[[], bool] = lambda: False,
+) -> Done:
+    """Answer ``task`` by ``pipeline``, the model version ``version``.
+
+    Raises
+    ------
+    OperationCancelledError
+        ``cancelled`` said so while rows were explained.
+    """
     begun = time.perf_counter()
     answer, memory = pipeline.run(
         task.frame,
@@ -69,6 +85,7 @@ def perform(pipeline: FittedPipeline, version: str, task: Task) -> Done:
         false_alarm_rate=task.false_alarm_rate,
         memory=task.memory,
         stream=task.stream,
+        cancelled=cancelled,
     )
     message = _MESSAGES[task.reply]()
     if isinstance(message, pb.ScoreStreamResponse):
@@ -76,4 +93,6 @@ def perform(pipeline: FittedPipeline, version: str, task: Task) -> Done:
     fill(message, answer, pipeline, version)
     reply = message.SerializeToString()
     seconds = time.perf_counter() - begun
-    return Done(reply, memory, int(answer.anomalous.sum()), seconds, os.getpid())
+    return Done(
+        reply, memory, int(answer.anomalous.sum()), seconds, os.getpid(), answer.hits.cached
+    )

@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 
 from clarion.errors import InvalidParameterError
+from clarion.explaining.players import PlayerChoice, SignalGroup
 from clarion.frames import Frame, Signal, SignalKind
 from clarion.server.convert.models import spec_from_proto
-from clarion.server.convert.policies import edited
+from clarion.server.convert.policies import edited, policy_from_proto
 from clarion_api.v1 import detection_pb2 as pb
 from clarion_api.v1 import models_pb2
 
@@ -46,3 +47,25 @@ def test_a_parameter_that_json_cannot_write_is_refused(value: float) -> None:
     with pytest.raises(InvalidParameterError, match="'knn' are no JSON") as caught:
         spec_from_proto(spec)
     assert caught.value.field == "spec.detector.parameters"
+
+
+def test_players_are_signals_unless_said() -> None:
+    for players in (pb.PLAYERS_UNSPECIFIED, pb.PLAYERS_SIGNALS):
+        assert policy_from_proto(pb.ExplanationPolicy(players=players)).players == PlayerChoice()
+    pump = pb.SignalGroup(name="pump", signals=["flow", "heat"])
+    grouped = policy_from_proto(pb.ExplanationPolicy(groups=[pump])).players
+    assert grouped == PlayerChoice(groups=(SignalGroup("pump", ("flow", "heat")),))
+
+
+def test_a_time_block_has_one_row_unless_said() -> None:
+    policy = pb.ExplanationPolicy(players=pb.PLAYERS_SIGNAL_BLOCKS)
+    assert policy_from_proto(policy).players == PlayerChoice(1)
+    policy.block_rows = 7
+    assert policy_from_proto(policy).players == PlayerChoice(7)
+
+
+@pytest.mark.parametrize("players", [pb.PLAYERS_UNSPECIFIED, pb.PLAYERS_SIGNALS])
+def test_rows_of_a_block_without_blocks_are_refused(players: pb.Players.ValueType) -> None:
+    with pytest.raises(InvalidParameterError, match="PLAYERS_SIGNAL_BLOCKS") as caught:
+        policy_from_proto(pb.ExplanationPolicy(players=players, block_rows=2))
+    assert caught.value.field == "policy.block_rows"

@@ -13,9 +13,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from clarion.errors import LimitExceededError, ModelNotFoundError
+from clarion.errors import LimitExceededError, ModelNotFoundError, OperationCancelledError
+from clarion.explaining.cache import AttributionCache
+from clarion.explaining.players import PlayerChoice, SignalGroup
 from clarion.frames import Frame
-from clarion.pipeline.answer import ExplainedRows, ExplanationPolicy
+from clarion.pipeline.answer import ExplainedRows, ExplanationPolicy, View
 from clarion.pipeline.fit import fit
 from clarion.pipeline.run import FittedPipeline
 from clarion.pipeline.spec import PipelineSpec, Step
@@ -145,7 +147,7 @@ async def test_only_alarms_that_take_long_to_explain_go_to_a_process(
 ) -> None:
     here: list[Task] = []
 
-    def counted(pipeline: FittedPipeline, version: str, task: Task) -> Done:
+    def counted(pipeline: FittedPipeline, version: str, task: Task, *more: Any) -> Done:
         here.append(task)
         return perform(pipeline, version, task)
 
@@ -232,3 +234,49 @@ async def test_a_strangers_detector_never_runs_on_the_event_loop(
     for _ in range(12):
         await scoring.perform(foreign, task(policy=ExplanationPolicy(rows=ExplainedRows.NONE)))
         assert call.where == "thread"
+
+
+async def test_a_caller_who_goes_frees_the_thread_that_explains(
+    scoring: Scoring, pipeline: FittedPipeline, call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, left = threading.Event(), threading.Event()
+
+    def endless(pipeline: FittedPipeline, version: str, task: Task, cancelled: Any) -> Done:
+        begun.set()
+        while not cancelled():
+            left.wait(0.01)
+        left.set()
+        raise OperationCancelledError("nobody waits")
+
+    monkeypatch.setattr("clarion.server.scoring.perform", endless)
+    asked = asyncio.create_task(scoring.perform(loaded(pipeline, cost=1e-4), task(rows=40)))
+    await asyncio.to_thread(begun.wait, 10)
+    asked.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asked
+    assert await asyncio.to_thread(left.wait, 10)
+    await asyncio.sleep(0.05)
+    assert scoring._waiting == 0
+
+
+async def test_rows_explained_before_are_told_behind_the_reply(
+    scoring: Scoring, pipeline: FittedPipeline, call: Call
+) -> None:
+    cache = AttributionCache(2**20)
+    known = loaded(replace(pipeline, digest="d", cache=cache), cost=1e-5)
+    policy = replace(ALL, explainer="permutation_shap")
+    known._costs[_key(policy)] = 1e-5
+    first = await scoring.perform(known, task(policy=policy))
+    assert "clarion-cached-rows" not in dict(call.trailer())
+    second = await scoring.perform(known, task(policy=policy))
+    assert second.reply == first.reply
+    assert dict(call.trailer())["clarion-cached-rows"] == "10"
+
+
+def test_what_a_policy_costs_depends_on_its_players_and_its_view() -> None:
+    pump = PlayerChoice(groups=(SignalGroup("pump", ("x0", "x1")),))
+    keys = [
+        _key(policy) for policy in (ALL, replace(ALL, players=pump), replace(ALL, view=View.FULL))
+    ]
+    assert len(set(keys)) == 3
+    assert _key(replace(ALL, view=View.COLUMNS)) == keys[0]

@@ -31,6 +31,8 @@ class Call:
         Process id of the worker, for ``process``.
     compute_seconds
         All its work together, without waiting.
+    cached_rows
+        Explained rows that an earlier call had paid for.
     request_bytes
         Size of its (last) request.
     deadline_seconds
@@ -44,6 +46,7 @@ class Call:
     where: str = ""
     pid: int = 0
     compute_seconds: float = 0.0
+    cached_rows: int = 0
     request_bytes: int = 0
     deadline_seconds: float | None = None
 
@@ -62,21 +65,26 @@ class Call:
             return None
         return self.deadline_seconds - (time.perf_counter() - self.begun)
 
-    def note(self, where: str, seconds: float, pid: int = 0) -> None:
-        """Note where a piece of work ran and how long."""
+    def note(self, where: str, seconds: float, pid: int = 0, cached_rows: int = 0) -> None:
+        """Note where a piece of work ran, how long, and what it found ready."""
         self.where, self.pid = where, pid
         self.compute_seconds += seconds
+        self.cached_rows += cached_rows
 
     def trailer(self) -> tuple[tuple[str, str], ...]:
         """Return the metadata sent back at the end: id and timings, which replies never carry."""
         if not self.where:
             return ((REQUEST_ID, self.request_id),)
-        trailer = (
+        trailer = [
             (REQUEST_ID, self.request_id),
             ("clarion-where", self.where),
             ("clarion-compute-ms", f"{self.compute_seconds * 1e3:.3f}"),
-        )
-        return (*trailer, ("clarion-worker-pid", str(self.pid))) if self.pid else trailer
+        ]
+        if self.pid:
+            trailer.append(("clarion-worker-pid", str(self.pid)))
+        if self.cached_rows:
+            trailer.append(("clarion-cached-rows", str(self.cached_rows)))
+        return tuple(trailer)
 
 
 current_call: ContextVar[Call] = ContextVar("current_call")
