@@ -217,6 +217,8 @@ def row_wise(
 
 def rows_by_asset(frame: Frame) -> list[Int64Array]:
     """Return, for each asset present, its row numbers in order; assets in order of appearance."""
+    if len(frame) and (frame.asset is None or len(frame) == 1):
+        return [np.arange(len(frame))]
     index = frame.asset_index()
     _, first, inverse = np.unique(index, return_index=True, return_inverse=True)
     order = np.argsort(first, kind="stable")

@@ -51,6 +51,9 @@ class SignalReason:
         Signed, in score units; and as a share of the sum of all |contribution|, in [0, 1].
     standard_error
         Of the contribution, for ``sampled``; else None.
+    ranking_score
+        How far the signal departs from its own normal behaviour, whatever the detector made of it:
+        in standard deviations, >= 0; compares between the rows of one model.
     """
 
     signal: str
@@ -61,6 +64,7 @@ class SignalReason:
     contribution: float
     share: float
     standard_error: float | None
+    ranking_score: float
 
 
 @dataclass(frozen=True, slots=True)

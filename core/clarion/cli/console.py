@@ -104,18 +104,22 @@ def moment(value: np.datetime64 | None) -> str:
 
 
 def ranking(explanation: Explanation, limit: int = 10) -> Table:
-    """Return the signals of one explanation, or its other players, with what they added, as bars."""
+    """Return the signals of one explanation, the strangest first, with what they added, as bars.
+
+    Other players, if these were asked for, come by what they added.
+    """
     if explanation.player_ranking:
         return _player_ranking(explanation, limit)
     made = table(
-        "signal", "value", "expected", "contribution", "", "share",
-        right=("value", "expected", "contribution", "share"),
+        "signal", "strange by", "value", "expected", "contribution", "", "share",
+        right=("strange by", "value", "expected", "contribution", "share"),
     )  # fmt: skip
     shown = explanation.signal_ranking[:limit]
     largest = max((abs(reason.contribution) for reason in shown), default=0.0)
     for reason in shown:
         made.add_row(
             reason.signal,
+            f"{reason.ranking_score:.1f} sd",
             reason.word or number(reason.value, reason.unit),
             number(reason.expected, reason.unit),
             f"{reason.contribution:+.4g}",
@@ -140,13 +144,14 @@ def _player_ranking(explanation: Explanation, limit: int) -> Table:
 
 
 def reasons(explanation: Explanation | None, most: int = 3) -> Text:
-    """Return the strongest signals of one explanation in one line, each with a bar of its share."""
+    """Return what added most to one row's score in one line, each with a bar of its share."""
     from rich.text import Text
 
     line = Text()
     if explanation is None:
         return line
-    for reason in explanation.signal_ranking[:most]:
+    ranked = sorted(explanation.signal_ranking, key=lambda reason: -reason.contribution)
+    for reason in ranked[:most]:
         line.append_text(
             bar(reason.contribution, abs(reason.contribution) / max(reason.share, 1e-9), 8)
         )

@@ -20,7 +20,7 @@ def waterfall(explanation: Explanation) -> str:
         players = explanation.player_ranking
         names, parts = [p.player.name for p in players], [p.contribution for p in players]
         return pictures.waterfall(title, ends[0], names, parts, threshold=ends[1])
-    reasons = explanation.signal_ranking
+    reasons = sorted(explanation.signal_ranking, key=lambda reason: -reason.contribution)
     notes = [
         r.word if r.value is None or r.expected is None else f"{r.value:.4g} for {r.expected:.4g}"
         for r in reasons

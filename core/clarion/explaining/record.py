@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from clarion.arrays import FloatArray
 from clarion.explainers import Attribution, Label
 from clarion.explaining.background import Background, Positions, asset_positions
 from clarion.explaining.clear_record import CulpritWriter
@@ -55,6 +56,8 @@ class Recorder:
         The raw rows (remembered ones first), in that order of signals, and what became of them.
     reasons
         The attributions, one row for each explained row.
+    strange
+        Their ranking scores, shape ``(m, n_signals)``.
     tracer
         Leads to their raw cells.
     digest, stream
@@ -65,6 +68,7 @@ class Recorder:
     raw: Frame
     done: Transformed
     reasons: Reasons
+    strange: FloatArray
     tracer: Tracer
     background: Background
     clearer: Clearer
@@ -120,8 +124,8 @@ class Recorder:
         return replace(made, summary=summarise(made))
 
     def _ranking(self, k: int, source: int) -> tuple[SignalReason, ...]:
-        """Return all signals by falling contribution; ties in the model's order of signals."""
-        reasons = []
+        """Return all signals by falling ranking score; ties by contribution, then in their order."""
+        reasons, strange = [], self.strange[k].tolist()
         for j, contribution, share, error in self._ranked(k):
             signal, seen = self.signals[j], self._reader.cell(source, j)
             reasons.append(
@@ -134,9 +138,10 @@ class Recorder:
                     contribution=contribution,
                     share=share,
                     standard_error=error,
+                    ranking_score=strange[j],
                 )
             )
-        return tuple(reasons)
+        return tuple(sorted(reasons, key=lambda reason: -reason.ranking_score))
 
     def _player_ranking(self, k: int) -> tuple[PlayerReason, ...]:
         """Return all players by falling contribution; ties in their own order."""

@@ -19,6 +19,8 @@ _TRUST = {
 def summarise(record: Explanation) -> str:
     """Return what, where, when, the signals that made the score, and what would look normal."""
     sentences = [_verdict(record), _signals(record)]
+    if record.anomalous:
+        sentences.append(_strangest(record))
     sentences.append(_counterfactual(record) if record.anomalous else _why_not(record))
     sentences.extend(_cross_checks(record))
     return " ".join(sentence for sentence in sentences if sentence)
@@ -51,11 +53,26 @@ def _verdict(record: Explanation) -> str:
 
 
 def _signals(record: Explanation) -> str:
-    top = [_reason(r) for r in record.signal_ranking[:TOP_SIGNALS] if r.contribution > 0]
+    top = [_reason(r) for r in _makers(record)]
     top += [_part(r) for r in record.player_ranking[:TOP_SIGNALS] if r.contribution > 0]
     if not top:
         return "No signal raised the score above its base value."
     return f"It is made by {'; '.join(top)} ({record.method}: {_TRUST[record.label]})."
+
+
+def _makers(record: Explanation) -> list[SignalReason]:
+    """Return the signals that raised the score most, the strongest first."""
+    ranked = sorted(record.signal_ranking, key=lambda reason: -reason.contribution)
+    return [reason for reason in ranked[:TOP_SIGNALS] if reason.contribution > 0]
+
+
+def _strangest(record: Explanation) -> str:
+    """Return the signals that are furthest from their own normal behaviour, unless all were named."""
+    top = [r for r in record.signal_ranking[:TOP_SIGNALS] if r.ranking_score > 0]
+    if {r.signal for r in top} <= {r.signal for r in _makers(record)}:
+        return ""
+    named = "; ".join(f"{r.signal} ({number(r.ranking_score)} deviations)" for r in top)
+    return f"Furthest from their own normal behaviour: {named}."
 
 
 def _part(reason: PlayerReason) -> str:

@@ -83,7 +83,11 @@ class ExplanationPolicy:
 
 @dataclass(frozen=True, slots=True)
 class SignalReason:
-    """One signal's part in a score; ``value`` and ``expected`` in its unit, None where not a number."""
+    """One signal's part in a score; ``value`` and ``expected`` in its unit, None where not a number.
+
+    ``ranking_score``, >= 0 and unitless, is how far the signal departs from its own normal
+    behaviour, whatever the detector made of it; it compares between the rows of one model.
+    """
 
     signal: str
     value: float | None
@@ -93,6 +97,7 @@ class SignalReason:
     contribution: float
     share: float
     standard_error: float | None
+    ranking_score: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,6 +16,7 @@ from clarion.arrays import BoolArray, Int64Array
 from clarion.detectors import Detector, DetectorKind, FittedDetector, Paradigm
 from clarion.errors import TooFewRowsError
 from clarion.explaining.background import Background, draw
+from clarion.explaining.ranking import SignalRanking
 from clarion.features import FitContext
 from clarion.frames import Frame
 from clarion.inputs import both_classes
@@ -85,6 +86,7 @@ def fit(
     calibration = Calibration.of(scores[calibrates[done.source_rows]], spec.false_alarm_rate)
     quiet = normal[done.source_rows] & (scores < calibration.threshold(spec.false_alarm_rate))
     background = _background(frame, done, quiet, chain.history, spec, context.rng)
+    ranking = SignalRanking.learn(frame.take(np.flatnonzero(normal)), ordered=spec.ordered)
     progress(1.0, "done")
     return FittedPipeline(
         spec=replace(spec, detector=Step(spec.detector.plugin, values_of(detector))),
@@ -93,6 +95,7 @@ def fit(
         detector=fitted,
         calibration=calibration,
         background=background,
+        ranking=ranking,
         fitted_rows=len(rows),
         registries=registries,
         choice=choice,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from clarion.arrays import BoolArray, Int64Array
+from clarion.arrays import BoolArray, FloatArray, Int64Array
 from clarion.features import rows_by_asset
 from clarion.frames import Frame, concatenated
 from clarion.state import State
@@ -28,18 +28,23 @@ class Run:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class AssetMemory:
-    """One asset: its last raw rows, its detector's memory (sequence kind), its current run."""
+    """One asset: its last raw rows, its detector's memory (sequence kind), its current run.
+
+    ``past`` is what ranking its signals by their own past asks for (`explaining.ranking.Pasts`).
+    """
 
     tail: Frame | None = None
     detector: State | None = None
     run: Run = field(default_factory=Run)
+    past: FloatArray | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Memory:
     """All assets of a stream, the one seen last at the end. Plain data, never changed in place.
 
-    Bounded: `MAX_ASSETS` times (the pipeline's history rows + the detector's own memory).
+    Bounded: `MAX_ASSETS` times (the pipeline's history rows + the detector's own memory + four
+    numbers a signal).
     """
 
     assets: Mapping[str, AssetMemory] = field(default_factory=dict)
@@ -56,8 +61,18 @@ class Memory:
         kept = {name: memory.detector for name, memory in self.assets.items()}
         return {name: state for name, state in kept.items() if state is not None}
 
+    def pasts(self) -> dict[str, FloatArray]:
+        """Return what came before of each asset's signals, where it is known."""
+        kept = {name: memory.past for name, memory in self.assets.items()}
+        return {name: past for name, past in kept.items() if past is not None}
+
     def after(
-        self, whole: Frame, history: int, detectors: Mapping[str, State], runs: Mapping[str, Run]
+        self,
+        whole: Frame,
+        history: int,
+        detectors: Mapping[str, State],
+        runs: Mapping[str, Run],
+        pasts: Mapping[str, FloatArray],
     ) -> Memory:
         """Return the memory once ``whole`` (remembered rows and new ones) was scored."""
         assets = dict(self.assets)
@@ -66,7 +81,8 @@ class Memory:
             old = assets.pop(name, AssetMemory())
             tail = _tail(whole, rows[max(0, len(rows) - history) :]) if history else None
             detector = detectors.get(name, old.detector)
-            assets[name] = AssetMemory(tail, detector, runs.get(name, old.run))
+            past = pasts.get(name, old.past)
+            assets[name] = AssetMemory(tail, detector, runs.get(name, old.run), past)
         for name in list(assets)[: max(0, len(assets) - MAX_ASSETS)]:
             del assets[name]
         return Memory(assets)

@@ -29,6 +29,7 @@ from clarion.explaining.clear_model import ClearingModel
 from clarion.explaining.games import Games
 from clarion.explaining.lags import Lags, feature_lags
 from clarion.explaining.pull_back import Origins, StageReads
+from clarion.explaining.ranking import SignalRanking
 from clarion.explaining.reasons import Reasoner, Reasons
 from clarion.explaining.record import Recorder, Verdict
 from clarion.explaining.tracing import Tracer, oldest_exact_lag
@@ -46,6 +47,9 @@ from clarion.pipeline.spec import PipelineSpec
 from clarion.registry import Registries
 from clarion.state import State, nested, signal_values, unnested
 
+_LAYOUT = 2
+"""Of a stored pipeline; 1 had no ranking."""
+
 
 @dataclass(frozen=True, eq=False)
 class FittedPipeline:
@@ -57,6 +61,8 @@ class FittedPipeline:
         What was fitted, with the steps that the fit put in.
     signals
         The raw signals it takes, in its own order.
+    ranking
+        What each raw signal does when all is well: who is sick.
     fitted_rows
         Rows the detector was fitted on.
     digest
@@ -73,6 +79,7 @@ class FittedPipeline:
     detector: FittedDetector
     calibration: Calibration
     background: Background
+    ranking: SignalRanking
     fitted_rows: int
     registries: Registries
     digest: str = ""
@@ -129,7 +136,8 @@ class FittedPipeline:
         threshold = self.calibration.threshold(rate)
         by_signal(policy.constraints, self.signals)  # a stream is told when it opens
 
-        whole, remembered = memory.before(conform(frame, self.signals))
+        sent = conform(frame, self.signals)
+        whole, remembered = memory.before(sent)
         with row_numbers(np.arange(len(whole)) - remembered):
             done = self.chain.transform(whole)
             done, scores, memories = scored(self.plugin, self.detector, done, memory.detectors())
@@ -153,7 +161,8 @@ class FittedPipeline:
             )
             for i in chosen
         ]
-        recorder = self._recorder(tracer, reasons, threshold, stream, policy)
+        strange, pasts = self._strange(sent, numbers[chosen], policy, memory)
+        recorder = self._recorder(tracer, reasons, strange, threshold, stream, policy)
         answer = Answer(
             scores=scores,
             p_values=p_values,
@@ -170,7 +179,7 @@ class FittedPipeline:
             else (),
             hits=reasons.hits if reasons else Hits(),
         )
-        return answer, memory.after(whole, self.history, memories, last_runs)
+        return answer, memory.after(whole, self.history, memories, last_runs, pasts)
 
     @property
     def plugin(self) -> str:
@@ -265,6 +274,17 @@ class FittedPipeline:
                 raise InvalidParameterError(f"row {row} has no score: it {why}", field="rows")
         return np.array([place[row] for row in policy.rows], np.int64)
 
+    def _strange(
+        self, sent: Frame, rows: Int64Array, policy: ExplanationPolicy, memory: Memory
+    ) -> tuple[FloatArray, dict[str, FloatArray]]:
+        """Return the ranking scores of ``rows``, (m, n_signals), and the assets' pasts after.
+
+        A policy without records asks for neither: its stream need not pay for them.
+        """
+        if policy.rows is ExplainedRows.NONE or policy.view is View.COLUMNS:
+            return np.empty((0, len(self.signals))), {}
+        return self.ranking.scores(sent, rows, memory.pasts())
+
     def _tracer(self, raw: Frame, done: Transformed) -> Tracer:
         return Tracer(raw, done, self.detector, self.background, self.stage_reads)
 
@@ -272,6 +292,7 @@ class FittedPipeline:
         self,
         tracer: Tracer,
         reasons: Reasons | None,
+        strange: FloatArray,
         threshold: float,
         stream: str,
         policy: ExplanationPolicy,
@@ -283,6 +304,7 @@ class FittedPipeline:
             raw=tracer.raw,
             done=tracer.done,
             reasons=reasons,
+            strange=strange,
             tracer=tracer,
             background=self.background,
             clearer=self.clearing.within(by_signal(policy.constraints, self.signals)),
@@ -297,6 +319,7 @@ class FittedPipeline:
         """Return all of it but the calibration, which is a part of its own."""
         parts = {f"step{i}": step.state() for i, (_, step) in enumerate(self.chain.steps)}
         parts |= {"detector": self.detector.state(), "background": self.background.state()}
+        parts["ranking"] = self.ranking.state()
         whole = nested(parts)
         parameters = {
             "spec": self.spec.to_json(),
@@ -305,7 +328,7 @@ class FittedPipeline:
             "parts": whole.parameters,
             "choice": None if self.choice is None else self.choice.to_json(),
         }
-        return replace(whole, parameters=parameters)
+        return replace(whole, version=_LAYOUT, parameters=parameters)
 
     @classmethod
     def from_state(
@@ -320,12 +343,12 @@ class FittedPipeline:
         PluginNotFoundError
             A plugin that it was fitted with is not loaded.
         """
-        state.require(1)
+        state.require(_LAYOUT)
         parameters = state.parameters
         try:
             spec = PipelineSpec.from_json(parameters["spec"])
             signals = state.signals()
-            parts = unnested(replace(state, parameters=parameters["parts"]))
+            parts = unnested(replace(state, version=1, parameters=parameters["parts"]))
             steps = tuple(
                 (s.plugin, registries.features.get(s.plugin).fitted.from_state(parts[f"step{i}"]))
                 for i, s in enumerate(spec.features)
@@ -338,6 +361,7 @@ class FittedPipeline:
                 detector=detector.from_state(parts["detector"]),
                 calibration=calibration,
                 background=Background.from_state(parts["background"]),
+                ranking=SignalRanking.from_state(parts["ranking"], signals),
                 fitted_rows=int(parameters["fitted_rows"]),
                 registries=registries,
                 choice=_choice(parameters.get("choice")),

@@ -49,8 +49,10 @@ def cells(draw: st.DrawFn) -> tuple[float | None, str]:
 def reasons(draw: st.DrawFn, signal: str) -> SignalReason:
     value, word = draw(cells())
     unit = draw(st.sampled_from(["", "bar", "(A)²"]))
-    share = draw(st.floats(0, 1))
-    return SignalReason(signal, value, word, draw(maybe), unit, draw(finite), share, draw(maybe))
+    share, strange = draw(st.floats(0, 1)), draw(st.floats(0, 1e12))
+    return SignalReason(
+        signal, value, word, draw(maybe), unit, draw(finite), share, draw(maybe), strange
+    )
 
 
 @st.composite
@@ -109,7 +111,7 @@ def fields(record: Explanation) -> list[float]:
     found: list[float | None] = [record.row, record.run_count, record.score, record.p_value]
     found += [record.threshold, record.cleared_score, record.cleared_p_value]
     for reason in record.signal_ranking:
-        found += [reason.value, reason.expected, 100 * reason.share]
+        found += [reason.value, reason.expected, 100 * reason.share, reason.ranking_score]
     for culprit in record.culprits:
         found += [culprit.normal_value, culprit.still_anomalous_value]
         found += [culprit.span_rows, culprit.span_normal_value]
@@ -147,8 +149,13 @@ def test_every_number_is_a_field_of_the_record(record: Explanation) -> None:
 def test_only_what_the_record_holds_is_mentioned(record: Explanation) -> None:
     said = summarise(record)
     first, _, rest = said.partition(" It would look normal if ")
-    top = [r.signal for r in record.signal_ranking[:3] if r.contribution > 0]
-    assert [name for name in NAMES if name in first] == [name for name in NAMES if name in top]
+    ranked = sorted(record.signal_ranking, key=lambda r: -r.contribution)
+    top = [r.signal for r in ranked[:3] if r.contribution > 0]
+    made, told, strange = first.partition(" Furthest from their own normal behaviour: ")
+    assert [name for name in NAMES if name in made] == [name for name in NAMES if name in top]
+    strangest = [r.signal for r in record.signal_ranking[:3] if r.ranking_score > 0]
+    assert bool(told) == (record.anomalous and not set(strangest) <= set(top))
+    assert {name for name in NAMES if name in strange} == (set(strangest) if told else set())
     named = {name for name in NAMES if name in rest}
     assert named == {culprit.signal for culprit in record.culprits}
     assert ("pump" in said) == bool(record.asset)
@@ -162,8 +169,8 @@ def test_the_same_record_reads_the_same(record: Explanation) -> None:
 
 
 def example() -> Explanation:
-    pressure = SignalReason("pressure", 7.5, "", 3.125, "bar", 40.0, 0.8, None)
-    mode = SignalReason("mode", None, "idle", None, "", 10.0, 0.2, None)
+    pressure = SignalReason("pressure", 7.5, "", 3.125, "bar", 40.0, 0.8, None, 9.5)
+    mode = SignalReason("mode", None, "idle", None, "", 10.0, 0.2, None, 1.25)
     culprit = Culprit("pressure", 7.5, "", 3.25, "", "bar")
     return Explanation(
         id="0f",

@@ -233,7 +233,7 @@ def test_runs_are_those_of_counting_by_hand(
         verdicts = np.array([bad for _, bad in piece])
         runs, last = follow_runs(memory, frame, np.arange(len(piece)), verdicts)
         seen += [(runs.of(i).count, runs.of(i).since) for i in range(len(piece))]
-        memory = memory.after(frame, 0, {}, last)
+        memory = memory.after(frame, 0, {}, last, {})
     assert seen == expected
 
 

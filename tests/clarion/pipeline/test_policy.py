@@ -104,13 +104,15 @@ def test_the_columns_and_the_records_say_the_same(fitted: FittedPipeline, frame:
         assert seen == dict(zip("pqr", frame.values[record.row].tolist(), strict=True))
 
 
-def test_signals_are_ranked_by_falling_contribution_with_their_share(
+def test_signals_are_ranked_by_falling_strangeness_with_their_share(
     fitted: FittedPipeline, frame: Frame
 ) -> None:
     answer, _ = fitted.run(frame, ExplanationPolicy(rows=ExplainedRows.ALL))
     for record in answer.explanations:
         contributions = [reason.contribution for reason in record.signal_ranking]
-        assert contributions == sorted(contributions, reverse=True)
+        strange = [reason.ranking_score for reason in record.signal_ranking]
+        assert strange == sorted(strange, reverse=True)
+        assert min(strange) >= 0
         shares = [reason.share for reason in record.signal_ranking]
         assert sum(shares) == pytest.approx(1)
         size = sum(abs(c) for c in contributions)

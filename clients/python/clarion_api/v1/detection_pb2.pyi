@@ -618,7 +618,7 @@ class Explanation(_message.Message):
     """
     semi_factual_score: _builtins.float
     """The score, still anomalous, at the farthest point found on the way of all culprits together from
-    their values, in a line, to normal: 1 / 65536 of the way further on the row is normal. Unset without
+    their values, in a line, to normal: 1 / 1024 of the way further on the row is normal. Unset without
     culprits.
     """
     plausibility: _builtins.float
@@ -640,7 +640,9 @@ class Explanation(_message.Message):
 
     @_builtins.property
     def signal_ranking(self) -> _containers.RepeatedCompositeFieldContainer[Global___SignalReason]:
-        """All signals, by falling contribution; empty where the players are others."""
+        """All signals, the strangest first: by falling ranking score, then by falling contribution; empty
+        where the players are others.
+        """
 
     @_builtins.property
     def culprits(self) -> _containers.RepeatedCompositeFieldContainer[Global___Culprit]:
@@ -761,6 +763,7 @@ class SignalReason(_message.Message):
     CONTRIBUTION_FIELD_NUMBER: _builtins.int
     SHARE_FIELD_NUMBER: _builtins.int
     STANDARD_ERROR_FIELD_NUMBER: _builtins.int
+    RANKING_SCORE_FIELD_NUMBER: _builtins.int
     signal: _builtins.str
     """The signal's name."""
     value: _builtins.float
@@ -777,6 +780,10 @@ class SignalReason(_message.Message):
     """|contribution| as a share of the sum of all |contribution|, in [0, 1]."""
     standard_error: _builtins.float
     """Standard error of the contribution, for `LABEL_SAMPLED`."""
+    ranking_score: _builtins.float
+    """How far the signal departs from its own normal behaviour, whatever the detector made of it: a
+    number of standard deviations, >= 0, that compares between the rows of one model.
+    """
     def __init__(
         self,
         *,
@@ -788,10 +795,11 @@ class SignalReason(_message.Message):
         contribution: _builtins.float = ...,
         share: _builtins.float = ...,
         standard_error: _builtins.float | None = ...,
+        ranking_score: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_expected", b"_expected", "_standard_error", b"_standard_error", "_value", b"_value", "expected", b"expected", "standard_error", b"standard_error", "value", b"value"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected", b"_expected", "_standard_error", b"_standard_error", "_value", b"_value", "contribution", b"contribution", "expected", b"expected", "share", b"share", "signal", b"signal", "standard_error", b"standard_error", "unit", b"unit", "value", b"value", "word", b"word"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_expected", b"_expected", "_standard_error", b"_standard_error", "_value", b"_value", "contribution", b"contribution", "expected", b"expected", "ranking_score", b"ranking_score", "share", b"share", "signal", b"signal", "standard_error", b"standard_error", "unit", b"unit", "value", b"value", "word", b"word"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__expected: _TypeAlias = _typing.Literal["expected"]  # noqa: Y015
     _WhichOneofArgType__expected: _TypeAlias = _typing.Literal["_expected", b"_expected"]  # noqa: Y015

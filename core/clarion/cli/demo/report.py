@@ -104,7 +104,7 @@ def _example(explanation: Explanation) -> str:
 
 
 def _decomposition(explanation: Explanation) -> str:
-    ranking = explanation.signal_ranking
+    ranking = sorted(explanation.signal_ranking, key=lambda reason: -reason.contribution)
     return pictures.attribution_bars(
         f"What each signal added to the score of row {explanation.row}",
         [reason.signal for reason in ranking],

@@ -130,6 +130,7 @@ def _reason(given: SignalReason) -> pb.SignalReason:
         contribution=given.contribution,
         share=given.share,
         standard_error=given.standard_error,
+        ranking_score=given.ranking_score,
     )
 
 
