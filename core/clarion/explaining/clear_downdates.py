@@ -1,8 +1,7 @@
 """Freeing coordinates of a quadratic form one after the other, by downdates of its matrix.
 
 With ``S`` free, the form of the others is ``P - P_:S P_SS^-1 P_S:``, their Schur complement. It is kept
-as ``P - V V'``, one column of ``V`` a freed coordinate (a step of a pivoted Cholesky factorisation), so
-that a step makes no second matrix.
+as ``P - V' V``, one row of ``V`` a freed coordinate, so that no second matrix is made.
 """
 
 from __future__ import annotations
@@ -10,17 +9,18 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 
 import numpy as np
 
-from clarion.arrays import FloatArray, Int64Array
+from clarion.arrays import BoolArray, FloatArray, Int64Array
+from clarion.kernels.freed_form import freed_factor
 
 _FLAT = 1e-12
 """Share of the largest diagonal below which a coordinate has no say in the form."""
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class Freed:
     """The form once some coordinates are free.
 
@@ -28,64 +28,71 @@ class Freed:
     ----------
     matrix
         The form's own, positive semi-definite, shape ``(d, d)``.
-    held
-        Shape ``(d,)``: the deviations, 0 where free.
-    factor
-        Shape ``(d, k)``: ``V``.
+    deviation
+        Shape ``(d,)``: the coordinates less the center.
     free
-        The free coordinates.
+        The free coordinates, each once.
     """
 
     matrix: FloatArray
-    held: FloatArray
-    factor: FloatArray
+    deviation: FloatArray
     free: Int64Array
 
     @classmethod
     def start(cls, matrix: FloatArray, deviation: FloatArray) -> Freed:
         """Return the form with nothing free."""
-        return cls(matrix, deviation, np.empty((len(deviation), 0)), np.empty(0, np.int64))
+        return cls(matrix, deviation, np.empty(0, np.int64))
 
-    def then(self, members: Int64Array) -> Freed:
+    def then(self, *players: Int64Array) -> Freed:
         """Return the form with these coordinates free too."""
-        fresh = np.setdiff1d(members, self.free)
-        factor, held, flat = self.factor, self.held.copy(), self._flat
-        for member in fresh:
-            column = self.matrix[:, member] - factor @ factor[member]
-            if column[member] > flat:
-                factor = np.column_stack([factor, column / np.sqrt(column[member])])
-        held[fresh] = 0.0
-        return Freed(self.matrix, held, factor, np.concatenate([self.free, fresh]))
+        every = np.concatenate([self.free, *players]).tolist()
+        return Freed(self.matrix, self.deviation, np.array(list(dict.fromkeys(every)), np.int64))
 
-    @property
+    @cached_property
+    def factor(self) -> FloatArray:
+        """``V``, shape ``(k, d)``."""
+        return freed_factor(self.matrix, self.free, self._flat)
+
+    @cached_property
+    def _held(self) -> FloatArray:
+        held = self.deviation.copy()
+        held[self.free] = 0.0
+        return held
+
+    @cached_property
     def gradient(self) -> FloatArray:
         """Half the form's gradient by what is held, shape ``(d,)``."""
-        pull = self.matrix @ self.held - self.factor @ (self.factor.T @ self.held)
+        pull = self.matrix @ self._held - self.factor.T @ (self.factor @ self._held)
         pull[self.free] = 0.0
         return np.asarray(pull)
 
     @property
     def value(self) -> float:
         """The least value of the form, once the free coordinates are at their best."""
-        return float(self.held @ self.gradient)
+        return float(self._held @ self.gradient)
 
     def gains(self, players: Sequence[Int64Array]) -> FloatArray:
         """Return by how much freeing each player would lower `value`, shape ``(len(players),)``."""
-        gains, gradient = np.empty(len(players)), self.gradient
         sizes = np.array([len(members) for members in players])
+        gains = np.empty(len(players))
         for size in np.unique(sizes):
             alike = np.flatnonzero(sizes == size)
-            gains[alike] = self._gains(np.array([players[int(k)] for k in alike]), gradient)
+            gains[alike] = self.gains_of(np.array([players[int(k)] for k in alike]))
         return gains
 
-    def _gains(self, sets: Int64Array, gradient: FloatArray) -> FloatArray:
-        """Return the gains of sets of coordinates, shape ``(n, s)``, ``g_S' C_SS^-1 g_S``."""
-        rows, columns = sets[:, :, None], sets[:, None, :]
-        factor = self.factor[sets]
-        blocks = self.matrix[rows, columns] - factor @ factor.transpose(0, 2, 1)
-        is_free = np.isin(sets, self.free)
-        blocks[is_free] = 0.0
-        return _eliminated(blocks, gradient[sets], self._flat)
+    def gains_of(self, sets: Int64Array) -> FloatArray:
+        """Return the gains of sets of coordinates, shape ``(n, s)``: ``g_S' C_SS^-1 g_S``."""
+        factor = self.factor[:, sets]
+        blocks = self.matrix[sets[:, :, None], sets[:, None, :]]
+        blocks = blocks - np.einsum("kns,knt->nst", factor, factor)
+        blocks[self._is_free[sets]] = 0.0
+        return _eliminated(blocks, self.gradient[sets], self._flat)
+
+    @cached_property
+    def _is_free(self) -> BoolArray:
+        mask = np.zeros(len(self.deviation), np.bool_)
+        mask[self.free] = True
+        return mask
 
     @property
     def _flat(self) -> float:
@@ -94,7 +101,7 @@ class Freed:
     def best_sets(self, coordinates: Int64Array, size: int) -> tuple[Int64Array, FloatArray]:
         """Return every set of ``size`` of ``coordinates``, and `value` with each of them free too."""
         sets = coordinates[_combinations(len(coordinates), size)]
-        return sets, self.value - self._gains(sets, self.gradient)
+        return sets, self.value - self.gains_of(sets)
 
 
 def held_alone(matrix: FloatArray) -> FloatArray:
@@ -103,8 +110,8 @@ def held_alone(matrix: FloatArray) -> FloatArray:
     every, nothing = np.arange(d), np.zeros(d)
     left = np.empty(d)
     for j in range(d):
-        freed = Freed.start(matrix, nothing).then(np.delete(every, j))
-        left[j] = max(0.0, matrix[j, j] - float(freed.factor[j] @ freed.factor[j]))
+        column = Freed(matrix, nothing, np.delete(every, j)).factor[:, j]
+        left[j] = max(0.0, matrix[j, j] - float(column @ column))
     return left
 
 

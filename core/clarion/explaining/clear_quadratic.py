@@ -32,7 +32,10 @@ def clear(task: Task, local: Local) -> Clearing | None:
     """
     search = _Search(task, local)
     found = search.greedy()
-    return None if found is None else search.proven(search.swapped(search.pruned(found)))
+    if found is None:
+        return None
+    found = search.proven(search.pruned(found))
+    return found if found.proven else search.proven(search.swapped(found))
 
 
 def growing(task: Task, local: Local) -> Iterator[Clearing]:
@@ -81,8 +84,10 @@ class _Search:
     def pruned(self, found: Clearing) -> Clearing:
         """Leave out every player that the later ones made needless."""
         for player in found.signals[:-1]:
-            fewer = self.freeing([other for other in found.signals if other != player])
-            found = fewer if self.task.clears(fewer.score) else found
+            rest = tuple(other for other in found.signals if other != player)
+            if self._clears(self._freed(rest)):
+                fewer = self.freeing(rest)
+                found = fewer if self.task.clears(fewer.score) else found
         return found
 
     def swapped(self, found: Clearing) -> Clearing:
@@ -116,7 +121,7 @@ class _Search:
     def freeing(self, chosen: Sequence[int]) -> Clearing:
         """Return the row with the chosen players at their best values that raw cells can have."""
         task, free, row = self.task, self._features(chosen), self.task.row.copy()
-        deviation, pinned = self.start.held.copy(), np.zeros(len(free), np.bool_)
+        deviation, pinned = self.start.deviation.copy(), np.zeros(len(free), np.bool_)
         while not pinned.all():
             best = free[~pinned]
             deviation[best] = minimiser(self.start.matrix, deviation, best)
@@ -146,10 +151,7 @@ class _Search:
         return left[best], freed.then(members[best])
 
     def _freed(self, players: Sequence[int]) -> Freed:
-        freed = self.start
-        for player in players:
-            freed = freed.then(self.task.players[player])
-        return freed
+        return self.start.then(*(self.task.players[player] for player in players))
 
     def _one_fewer(self, signals: tuple[int, ...]) -> Clearing | None:
         """Leave out the signal that matters least, and swap the others until that clears."""
@@ -191,7 +193,7 @@ class _Search:
 
     def _is_necessary(self, feature: int) -> bool:
         """Return whether the row raises an alarm even with all other features free."""
-        least = self.start.held[feature] ** 2 * self.local.held_alone[feature]
+        least = self.start.deviation[feature] ** 2 * self.local.held_alone[feature]
         return not self.task.clears(float(least) + self.local.form.offset)
 
     def _smaller(

@@ -8,9 +8,9 @@ import numpy as np
 
 from clarion.arrays import FloatArray
 
-_POINTS, _ROUNDS = 16, 4
+_POINTS, _ROUNDS = 32, 2
 STEP = 1.0 / _POINTS**_ROUNDS
-"""Width of the last bracket, as a share of the way: 1.5e-5."""
+"""Width of the last bracket, as a share of the way: a thousandth."""
 
 
 def farthest_anomalous(
@@ -18,8 +18,8 @@ def farthest_anomalous(
 ) -> tuple[float, float]:
     """Return the farthest share of the way that is still anomalous, in [0, 1), and its score.
 
-    The way is cut into 16 parts, the one behind the last anomalous point into 16 again, four times: 60
-    points are scored. `STEP` further on the row is normal. Where the score rises and falls more often
+    The way is cut into 32 parts, and the one behind the last anomalous point into 32 again: 62 points are
+    scored. `STEP` further on the row is normal. Where the score rises and falls more often
     than that, a farther anomalous point may lie between two normal ones.
 
     Parameters

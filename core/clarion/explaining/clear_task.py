@@ -117,8 +117,8 @@ class Task:
         scores = [np.empty(0)]
         for begin in range(0, len(rows), _TRIALS):
             block = rows[begin : begin + _TRIALS]
-            repeated = self.features.take(np.zeros(len(block), np.int64))
-            scores.append(self.score(repeated.with_numeric(block)))
+            no_codes = np.empty((len(block), 0), np.int32)
+            scores.append(self.score(Frame(self.features.signals, block, no_codes)))
         return np.concatenate(scores)
 
     def clears(self, score: float) -> bool:

@@ -17,9 +17,9 @@ from clarion.arrays import FloatArray
 from clarion.detectors import Forest, TreeEnsemble
 from clarion.explaining.clear_task import COMPUTED, MOST_CULPRITS, Clearing, Task
 
-SIDES = 32
+SIDES = 24
 """Values tried for a signal, at most: of more, evenly spaced ones in their order."""
-STEPPED = 24
+STEPPED = 12
 """Signals tried in each step: those that the background's medians lower most."""
 
 
@@ -92,15 +92,17 @@ class _Search:
         self, chosen: dict[int, float], players: Sequence[int]
     ) -> tuple[int, float, float] | None:
         """Return the player and value that lower the score most, and that score."""
-        steps = [(player, float(value)) for player in players for value in self.values(player)]
-        if not steps:
+        each = [self.values(player) for player in players]
+        values = np.concatenate([np.empty(0), *each])
+        if not len(values):
             return None
-        rows = np.repeat(self.row(chosen)[None, :], len(steps), axis=0)
-        for row, (player, value) in zip(rows, steps, strict=True):
-            row[self.task.players[player]] = value
+        owner = np.repeat(np.array(players), [len(own) for own in each])
+        members = np.array([int(self.task.players[player][0]) for player in owner])
+        rows = np.repeat(self.row(chosen)[None, :], len(values), axis=0)
+        rows[np.arange(len(values)), members] = values
         scores = self.task.scores(rows)
         best = int(np.argmin(scores))
-        return (*steps[best], float(scores[best]))
+        return int(owner[best]), float(values[best]), float(scores[best])
 
     def values(self, player: int) -> FloatArray:
         """Return the values to try for a player, such as its raw cell can have."""

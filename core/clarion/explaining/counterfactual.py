@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
@@ -39,7 +40,7 @@ class Line:
         return self.feature + (raw - self.raw) / self.slope
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(frozen=True, eq=False)
 class CellLines:
     """Which signals may take computed values, and what values these may be.
 
@@ -55,6 +56,12 @@ class CellLines:
     of: tuple[Line | None, ...]
     constraints: tuple[SignalConstraint, ...]
 
+    @cached_property
+    def _stiff(self) -> frozenset[int]:
+        """Signals that cannot take any value: constrained, or never seen to move."""
+        pairs = enumerate(zip(self.of, self.constraints, strict=True))
+        return frozenset(p for p, (line, c) in pairs if line and (c.bends or not line.slope))
+
     def allowed(self, player: int, values: FloatArray) -> FloatArray:
         """Return a signal's features ``values`` at what its raw cell may be."""
         line, constraint = self.of[player], self.constraints[player]
@@ -67,7 +74,7 @@ class CellLines:
     ) -> FloatArray:
         """Return ``row`` with the chosen signals' features at what raw cells may be."""
         out = row.copy()
-        for player in chosen:
+        for player in self._stiff.intersection(chosen):
             line, members = self.of[player], players[player]
             if line is None:
                 continue

@@ -157,8 +157,9 @@ class Clearer:
         return _fewest([clear_linked.clear(task, local) for local in self._members])
 
     def _is_final(self, task: Task) -> bool:
-        """Return whether copied values cannot do with fewer signals than computed ones."""
-        return self._local is not None and len(task.computable) == len(task.movable)
+        """Return whether what was copied would hardly do with fewer signals than what was computed."""
+        alone = self._local is not None or isinstance(self.capability, TreeEnsemble)
+        return alone and len(task.computable) == len(task.movable)
 
     @cached_property
     def plausibility(self) -> Plausibility:
