@@ -72,8 +72,9 @@ class FittedWindowStatistics:
         chosen = [STATISTICS.index(statistic) for statistic in self.statistics]
         features = window_statistics(values, order, starts, self.window)[:, :, chosen]
         source_rows = order[starts + self.window - 1]
+        signals = self.signals
         output = frame.take(source_rows).with_numeric(
-            features.reshape(len(starts), len(self.signals)), self.signals
+            features.reshape(len(starts), len(signals)), signals
         )
         lineage = WindowLineage(
             values, order, starts, self.window, self.statistics, columns_of(frame, names)
