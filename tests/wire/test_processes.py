@@ -153,3 +153,28 @@ def test_a_model_deleted_under_a_stream_is_explained_to_its_end(own: Any, wire: 
     assert answers[0] == answers[1]
     assert len(answers[1].explanations) == 30
     assert dict(stream.trailing_metadata())["clarion-where"] == "thread"
+
+
+def test_a_caller_who_goes_frees_the_process_that_explains(shared: Any, wire: Any) -> None:
+    """It leaves off after the row at hand, of many."""
+    rows = 40
+    long = pb.ExplanationPolicy(
+        rows=pb.EXPLAINED_ROWS_ALL, explainer="permutation_shap", max_evaluations=400_000
+    )
+
+    def asked(count: int, seed: int) -> pb.ScoreRequest:
+        frame = wire.matrix(wire.normal_rows(count, seed=seed))
+        return pb.ScoreRequest(model="models/pump", frame=frame, policy=long)
+
+    shared.detection.Score(asked(1, seed=2), timeout=60)  # what it takes is known from now on
+    begun = time.monotonic()
+    shared.detection.Score(asked(1, seed=3), timeout=60)
+    one = time.monotonic() - begun
+    whole = shared.detection.Score.future(asked(rows, seed=4), timeout=120)
+    time.sleep(2 * one)
+    assert not whole.done()
+    whole.cancel()
+    begun = time.monotonic()
+    _, call = shared.detection.Score.with_call(asked(1, seed=5), timeout=120)
+    assert dict(call.trailing_metadata())["clarion-where"] == "process"
+    assert time.monotonic() - begun < one * rows / 3
