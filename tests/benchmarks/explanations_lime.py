@@ -39,7 +39,7 @@ from explanations_rows import odd_rows, scorable, timed
 T = TypeVar("T")
 
 DETECTORS = ("mahalanobis", "pca", "isolation_forest", "ecod", "knn")
-"""One of each family with a default; the time of scoring, which both pay alike, counts in full."""
+"""Quadratic, forest, additive, neighbours; the time of scoring, which both pay alike, counts."""
 SIGNALS = 38
 SAMPLES = 1024
 FRESH_POINTS = 8192
@@ -94,17 +94,17 @@ def compared(rows: int) -> Iterator[Compared]:
     with threadpool_limits(1):
         for detector in DETECTORS:
             case = scorable(detector, SIGNALS)
-            library = _library(case)
-            _ours(case, values[0], seed=0)  # compiles, and makes what is made once
+            library = library_line(case)
+            own_answer(case, values[0], seed=0)  # compiles, and makes what is made once
             for i, row in enumerate(values):
-                answer, seconds = _fastest(partial(_ours, case, row, i))
+                answer, seconds = _fastest(partial(own_answer, case, row, i))
                 theirs, library_seconds = _fastest(partial(library, row))
                 fresh = Fresh.around(case, row, seed=i)
                 yield Compared(
                     detector,
                     seconds,
                     library_seconds,
-                    fresh.quality(_own_line(case, row, answer)),
+                    fresh.quality(own_line(case, row, answer)),
                     fresh.quality(theirs),
                 )
 
@@ -115,7 +115,7 @@ def _fastest(work: Callable[[], T]) -> tuple[T, float]:
     return results[0][0], min(seconds for _, seconds in results)
 
 
-def _ours(case: Scorable, row: FloatArray, seed: int) -> Attribution:
+def own_answer(case: Scorable, row: FloatArray, seed: int) -> Attribution:
     seeds = np.array([seed], np.uint64)
     return Lime(samples=SAMPLES).explain(
         case, Frame.of(row[None]), evaluations=SAMPLES, seeds=seeds
@@ -126,7 +126,7 @@ Line = tuple[FloatArray, float]
 """Slopes in the signals' units, and the value at 0."""
 
 
-def _own_line(case: Scorable, row: FloatArray, answer: Attribution) -> Line:
+def own_line(case: Scorable, row: FloatArray, answer: Attribution) -> Line:
     """Return the line that contributions and base value tell of."""
     normal = case.background.numeric()
     mean = normal.mean(axis=0)
@@ -134,7 +134,7 @@ def _own_line(case: Scorable, row: FloatArray, answer: Attribution) -> Line:
     return slopes, float(answer.base_value[0] - slopes @ mean)
 
 
-def _library(case: Scorable) -> Callable[[FloatArray], Line]:
+def library_line(case: Scorable) -> Callable[[FloatArray], Line]:
     from lime.lime_tabular import LimeTabularExplainer
 
     explainer = LimeTabularExplainer(
