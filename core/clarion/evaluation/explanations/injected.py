@@ -21,6 +21,8 @@ from clarion.pipeline.run import FittedPipeline
 
 CLEAN_ROWS = 1000
 """Normal rows that anomalies are injected into, at most."""
+_CHANCES = 20
+"""Random rankings a segment: there are few segments of some kinds."""
 _EXPLAINED = 4
 """Rows explained of each injected segment, spread evenly, the last one among them."""
 
@@ -120,7 +122,7 @@ def _judged(
                 continue  # without the history to be scored
             truth = frozenset(segment.signals)
             ranked.append((np.max(seen, axis=0), truth))
-            by_chance.append((rng.random(len(pipeline.signals)), truth))
+            by_chance += [(row, truth) for row in rng.random((_CHANCES, len(pipeline.signals)))]
             alarms = np.flatnonzero(alarmed[segment.rows])
             noticed.append(len(alarms) > 0)
             delays += alarms[:1].tolist()
