@@ -114,6 +114,21 @@ def test_one_row_is_explained_and_what_would_be(cli: Any, pump: str, today: Path
         assert words in shown.out
 
 
+def test_a_group_of_signals_is_explained_as_one(cli: Any, pump: str, today: Path) -> None:
+    explain = ("explain", pump, today, "--row", "40", "--group", "pipe=heat,flow", "--lime")
+    why = document(cli(*explain, "--json", "-"))
+    assert why["signal_ranking"] == []
+    assert why["player_ranking"][0]["player"]["name"] == "pipe"
+    assert why["player_ranking"][0]["player"]["signals"] == ["heat", "flow"]
+    assert set(why["cross_checks"][0]["signals"]) == {"pipe", "noise"}
+    shown = cli(*explain)
+    assert shown.out.count("pipe") >= 3  # ranked, cross-checked, summed up
+    blocks = document(cli(*explain[:5], "--block-rows", "1", "--json", "-"))
+    assert {r["player"]["first_lag"] for r in blocks["player_ranking"]} == {0}
+    assert cli(*explain[:5], "--group", "pipe").code == 2
+    assert cli(*explain[:5], "--group", "pipe=cold").code == 1
+
+
 def test_windows_show_their_cells(cli: Any, history: Path, today: Path) -> None:
     read = ("--time", "when", "--drop", "fault")
     steps = ("--detector", "mahalanobis", "--features", "window_statistics", "--ordered")
