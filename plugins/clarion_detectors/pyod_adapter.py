@@ -30,6 +30,8 @@ from clarion_detectors.pyod_kinds import KINDS, Kind
 
 _VERSION = 1
 _LIBRARIES = ("pyod", "scikit-learn")
+_BLOCK = 1024
+"""Rows scored at once, at most: some detectors hold thousands of distances a row."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,7 +68,7 @@ class FittedPyod:
         import sklearn
 
         points = scaled(complete(frame, self.signals), self.center, self.scale)
-        rows = 1 if self.kind.by_row else max(1, len(points))
+        rows = 1 if self.kind.by_row else _BLOCK
         scores = np.empty(len(points))
         # What scikit-learn would check is known, and takes it longer than to score a row.
         with sklearn.config_context(assume_finite=True, skip_parameter_validation=True):

@@ -1,4 +1,4 @@
-"""PyOD's detectors under their own names, each with PyOD's parameters and defaults.
+"""PyOD's detectors under their own names, with PyOD's parameters and defaults (but CBLOF's).
 
 Signals are scaled by their deviation first, so that the unit of none matters. See `pyod_kinds` for
 what was left out and why. PyOD: Zhao, Nasrullah & Li (2019), JMLR 20(96).
@@ -28,7 +28,13 @@ class CBLOF(PyodDetector):
     )
     blamed: ClassVar[str] = "n_clusters"
 
-    n_clusters: int = parameter(8, "Clusters that the rows form.", minimum=2, maximum=1000)
+    n_clusters: int = parameter(
+        12,
+        "Clusters that the rows form; from 1 / (1 - alpha) on, large ones are always found, which "
+        "for PyOD's 8 they are not.",
+        minimum=2,
+        maximum=1000,
+    )
     alpha: float = parameter(
         0.9,
         "Share of the rows that the large clusters hold.",
@@ -46,6 +52,10 @@ class CBLOF(PyodDetector):
     def least_rows(self) -> int:
         """Return one row a cluster."""
         return self.n_clusters
+
+    def numbers(self, rows: int, d: int) -> float:
+        """Return the rows, and their distances from the clusters."""
+        return PyodDetector.numbers(self, rows, d) + 2.0 * rows * self.n_clusters
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,6 +111,10 @@ class HBOS(PyodDetector):
         exclusive_maximum=1.0,
     )
 
+    def numbers(self, rows: int, d: int) -> float:
+        """Return the rows, and the signals' histograms."""
+        return PyodDetector.numbers(self, rows, d) + 4.0 * d * self.n_bins
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KDE(PyodDetector):
@@ -142,6 +156,10 @@ class KNN(PyodDetector):
         """Return the neighbours, and the row itself."""
         return self.n_neighbors + 1
 
+    def numbers(self, rows: int, d: int) -> float:
+        """Return the rows, and their neighbours' numbers and distances."""
+        return PyodDetector.numbers(self, rows, d) + 6.0 * rows * self.n_neighbors
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LODA(PyodDetector):
@@ -177,6 +195,10 @@ class LOF(PyodDetector):
     def least_rows(self) -> int:
         """Return the neighbours, and the row itself."""
         return self.n_neighbors + 1
+
+    def numbers(self, rows: int, d: int) -> float:
+        """Return the rows, and their neighbours' numbers and distances."""
+        return PyodDetector.numbers(self, rows, d) + 6.0 * rows * self.n_neighbors
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -259,3 +281,7 @@ class Sampling(PyodDetector):
     def least_rows(self) -> int:
         """Return the rows drawn."""
         return self.subset_size
+
+    def numbers(self, rows: int, d: int) -> float:
+        """Return the rows, and their distances from those drawn."""
+        return PyodDetector.numbers(self, rows, d) + 1.0 * rows * self.subset_size

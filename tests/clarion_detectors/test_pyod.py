@@ -60,13 +60,15 @@ def test_every_kind_is_registered_under_its_name() -> None:
 @pytest.mark.usefixtures("pyod")
 def test_it_scores_as_pyod(name: str, frame: Frame, context: FitContext) -> None:
     ours = fitted(name, frame, context)
+    arguments = REGISTRIES.detectors.build(f"pyod.{name}", {}).arguments()
     points = scaled(frame.numeric(), ours.center, ours.scale)
     cls = pyod_blob.pyod_class(KINDS[name])
     seed = np.random.default_rng(11).integers(2**31)  # what the fit drew from its context
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        theirs = cls(**{"random_state": int(seed)} if KINDS[name].seeded else {}).fit(points)
-    fresh = Frame.of(np.random.default_rng(3).normal(size=(60, 3)) * [2, 20, 0.2])
+        seeded = {"random_state": int(seed)} if KINDS[name].seeded else {}
+        theirs = cls(**arguments, **seeded).fit(points)
+    fresh = Frame.of(np.random.default_rng(3).normal(size=(1100, 3)) * [2, 20, 0.2])
     wanted = theirs.decision_function(scaled(fresh.numeric(), ours.center, ours.scale))
     np.testing.assert_allclose(ours.score(fresh), wanted, rtol=1e-9, atol=1e-12)
 
@@ -299,6 +301,55 @@ def test_too_few_rows_are_refused(
 ) -> None:
     with pytest.raises(TooFewRowsError, match=f"pyod.{name}' .* at least {needed} rows"):
         fitted(name, frame, context, **parameters)
+
+
+GREEDY: list[tuple[str, dict[str, Any], int, int]] = [
+    ("CBLOF", {"n_clusters": 100}, 900, 2),
+    ("GMM", {"n_components": 100}, 900, 2),
+    ("HBOS", {"n_bins": 10_000}, 20, 2),
+    ("KDE", {}, 40, 400),
+    ("KNN", {"n_neighbors": 100}, 900, 2),
+    ("LODA", {"n_bins": 10_000}, 20, 2),
+    ("LOF", {"n_neighbors": 100}, 900, 2),
+    ("Sampling", {"subset_size": 200}, 900, 2),
+]
+"""A detector and its parameters, and the rows and signals of a fit that asks for over 1 MiB."""
+
+
+@pytest.mark.parametrize(
+    ("name", "parameters", "rows", "signals"), GREEDY, ids=[case[0] for case in GREEDY]
+)
+@pytest.mark.usefixtures("pyod")
+def test_what_would_exhaust_the_memory_is_refused_before_the_fit(
+    name: str,
+    parameters: dict[str, Any],
+    rows: int,
+    signals: int,
+    context: FitContext,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    frame = Frame.of(np.random.default_rng(0).normal(size=(rows, signals)))
+    cls = pyod_blob.pyod_class(KINDS[name])
+    monkeypatch.setattr(cls, "fit", lambda self, points: pytest.fail("it was fitted"))
+    monkeypatch.setattr("os.sysconf", lambda key: 1 << 10)  # 1 MiB: 1,024 pages of 1 KiB
+    with pytest.raises(LimitExceededError, match=rf"fitting 'pyod\.{name}' needs about .* GiB"):
+        fitted(name, frame, context, **parameters)
+
+
+@pytest.mark.usefixtures("pyod")
+def test_few_rows_are_scored_at_once(frame: Frame, context: FitContext) -> None:
+    whole = fitted("Sampling", frame, context)
+    asked: list[int] = []
+
+    class Counting:
+        def decision_function(self, points: Any) -> Any:
+            asked.append(len(points))
+            return np.zeros(len(points))
+
+    object.__setattr__(whole, "detector", Counting())
+    whole.score(frame.take(np.arange(2500) % len(frame)))
+    assert sum(asked) == 2500
+    assert max(asked) <= 1024
 
 
 @pytest.mark.parametrize(
