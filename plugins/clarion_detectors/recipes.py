@@ -12,11 +12,13 @@ from typing import Any, ClassVar
 
 from clarion.pipeline.spec import Step
 from clarion.recipes import Facts, Line
+from clarion_detectors.lag_quadratic import MAX_CELLS
 
 _ENOUGH_INCIDENTS = 50
 _SHORT_HISTORY = 1_000
 """Rows of an asset below which sensors wander beyond what was seen of them."""
 _FEWEST_WINDOWS = 200
+_FEW_LAGS = 3
 _SUBSEQUENCE = 50
 _FEWEST_SUBSEQUENCES = 10 * _SUBSEQUENCE
 """Ten rows for each cell of a subsequence, so that their subspace is not one of chance."""
@@ -44,8 +46,9 @@ class ShortSensors:
         """Return a vector autoregression over three rows."""
         if not facts.ordered or facts.numeric < 2 or facts.coded:
             return None
-        suits = _FEWEST_WINDOWS <= facts.longest < _SHORT_HISTORY
-        return Line(Step("var", {"lags": 3})) if suits else None
+        fits = (_FEW_LAGS + 1) * facts.numeric <= MAX_CELLS
+        suits = _FEWEST_WINDOWS <= facts.longest < _SHORT_HISTORY and fits
+        return Line(Step("var", {"lags": _FEW_LAGS})) if suits else None
 
 
 @dataclass(frozen=True, slots=True)

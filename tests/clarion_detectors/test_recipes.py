@@ -38,6 +38,7 @@ def facts(
         (facts(38, 20_000, vetted=False), ["sensors"]),
         (facts(38, 20_000, coded=2), ["sensors", "flows"]),
         (facts(8, 400), ["short_sensors", "vetted", "unvetted"]),
+        (facts(501, 400), ["vetted", "unvetted"]),
         (facts(1, 20_000, vetted=False), ["one_signal"]),
         (facts(1, 600, vetted=False), ["one_signal"]),
         (facts(1, 400, vetted=False), ["unvetted"]),
