@@ -297,3 +297,25 @@ def test_the_covariance_is_ledoit_and_wolfs() -> None:
     np.testing.assert_allclose(scale, points.std(axis=0))
     wanted = ledoit_wolf((points - mean) / scale)[0] + 1e-6 * np.eye(8)
     np.testing.assert_allclose(correlation, wanted, rtol=1e-12)
+
+
+def test_one_bad_sensor_among_followers_is_found_more_often_than_by_marginal_values() -> None:
+    """12 sensors of 3 factors, one off by 6 deviations of its noise."""
+    rng = np.random.default_rng(0)
+    load = rng.normal(size=(3, 12))
+    normal, asked = (
+        rng.normal(size=(n, 3)) @ load + 0.5 * rng.normal(size=(n, 12)) for n in (1500, 200)
+    )
+    bad = rng.integers(12, size=200)
+    asked[np.arange(200), bad] += 3.0
+    precision = 4 * np.asarray(np.linalg.inv(np.cov(normal.T)), np.float64)
+    detector = Form(Quadratic(normal.mean(axis=0) / 2, precision))
+    case = Scorable(detector.score, Frame.of(normal[:128]), detector)
+    found = {}
+    for name in ("conditional_quadratic", "quadratic"):
+        rung = ladder.named(case, load_plugins(), name, Role.DECOMPOSITION)
+        seeds = np.zeros(200, np.uint64)
+        values = rung.explainer.explain(case, Frame.of(asked), evaluations=0, seeds=seeds)
+        found[name] = (values.contributions.argmax(axis=1) == bad).mean()
+    assert found["conditional_quadratic"] > 0.94
+    assert found["conditional_quadratic"] > found["quadratic"] + 0.03
