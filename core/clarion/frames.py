@@ -44,6 +44,10 @@ class Asset:
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
+_ROWS = ("values", "codes", "time", "ingest_time", "asset")
+"""Fields of a frame that are arrays with a row each."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Frame:
     """Observations x signals.
@@ -78,18 +82,19 @@ class Frame:
     assets: tuple[Asset, ...] = ()
     asset: Int32Array | None = None
     row_ids: tuple[str, ...] | None = None
+    _numeric: tuple[Signal, ...] = field(init=False, repr=False)
+    _coded: tuple[Signal, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        numeric = [signal.kind is SignalKind.NUMERIC for signal in self.signals]
+        pairs = list(zip(self.signals, numeric, strict=True))
+        object.__setattr__(self, "_numeric", tuple(s for s, is_number in pairs if is_number))
+        object.__setattr__(self, "_coded", tuple(s for s, is_number in pairs if not is_number))
         _check_signals(self.signals)
         _check_values(self)
         _check_codes(self)
         _check_rows(self)
-        for name in ("values", "codes", "time", "ingest_time", "asset"):
-            array = getattr(self, name)
-            if array is not None and (array.flags.writeable or not array.flags.c_contiguous):
-                frozen = np.ascontiguousarray(array).view()
-                frozen.flags.writeable = False
-                object.__setattr__(self, name, frozen)
+        _freeze(self)
 
     @classmethod
     def of(
@@ -129,7 +134,7 @@ class Frame:
 
     def of_kind(self, numeric: bool) -> tuple[Signal, ...]:
         """Return the signals in ``values`` (``numeric``) or in ``codes``, in column order."""
-        return tuple(s for s in self.signals if (s.kind is SignalKind.NUMERIC) == numeric)
+        return self._numeric if numeric else self._coded
 
     def numeric(self) -> FloatArray:
         """Return the numeric block as float64, shape ``(n, n_signals)``.
@@ -139,7 +144,7 @@ class Frame:
         InvalidFrameError
             Some signals are not numeric: put ``encode`` before this step.
         """
-        coded = self.of_kind(numeric=False)
+        coded = self._coded
         if coded:
             raise InvalidFrameError(
                 f"signal '{coded[0].name}' is {coded[0].kind.value}, not numeric; "
@@ -178,18 +183,18 @@ class Frame:
 
     def take(self, rows: Int64Array | slice) -> Frame:
         """Return the chosen rows, in that order."""
+        out = object.__new__(Frame)  # what holds for all rows holds for some: no check is repeated
+        for name in ("signals", "assets", "_numeric", "_coded"):
+            object.__setattr__(out, name, getattr(self, name))
+        for name in _ROWS:
+            array = getattr(self, name)
+            object.__setattr__(out, name, None if array is None else array[rows])
         ids = self.row_ids
         if ids is not None:
             ids = ids[rows] if isinstance(rows, slice) else tuple(ids[int(i)] for i in rows)
-        return replace(
-            self,
-            values=self.values[rows],
-            codes=self.codes[rows],
-            time=None if self.time is None else self.time[rows],
-            ingest_time=None if self.ingest_time is None else self.ingest_time[rows],
-            asset=None if self.asset is None else self.asset[rows],
-            row_ids=ids,
-        )
+        object.__setattr__(out, "row_ids", ids)
+        _freeze(out)
+        return out
 
     def with_numeric(self, values: NumericArray, signals: Sequence[Signal] | None = None) -> Frame:
         """Return the same rows (time, asset, ids) holding ``values`` under numeric ``signals``.
@@ -207,6 +212,16 @@ class Frame:
     def asset_of(self, row: int) -> Asset:
         """Return the asset of one row; nameless where none was given."""
         return Asset("") if self.asset is None else self.assets[int(self.asset[row])]
+
+
+def _freeze(frame: Frame) -> None:
+    """Make the arrays of a frame C-contiguous, and read-only."""
+    for name in _ROWS:
+        array = getattr(frame, name)
+        if array is not None and (array.flags.writeable or not array.flags.c_contiguous):
+            frozen = np.ascontiguousarray(array).view()
+            frozen.flags.writeable = False
+            object.__setattr__(frame, name, frozen)
 
 
 def concatenated(frames: Sequence[Frame]) -> Frame:
