@@ -273,6 +273,13 @@ EXPLAINERS = [
             "check_threads_explain_alike": (_PRESENT, _shared(*_PRESENT.split(" = ", 1))),
         },
     ),
+    Mutation(
+        "check_exact_is_shapley",
+        "correct_explainers",
+        "Exact",
+        "scorable.by_player(np.ascontiguousarray(present - absent))",
+        "scorable.by_player(present - absent) / (1 + (scorable.players is not None))",
+    ),
     *_all(
         "correct_explainers",
         "Frozen",

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from clarion.detectors import AdditiveTerms, QuadraticForm
 from clarion.errors import (
     BudgetExceededError,
     ClarionError,
@@ -179,26 +178,26 @@ def _well_formed(answer: object, scorable: Scorable, rows: int, rung: Rung) -> A
     for field, array, shape in arrays:
         if not are_finite(array, shape):
             raise _refused(rung.name, f"{field} that are not finite float64 of shape {shape}")
+    if answer.interval is not None and np.any(answer.interval[:, :, 0] > answer.interval[:, :, 1]):
+        raise _refused(rung.name, "intervals whose lower end is above the upper one")
     return answer
 
 
 def _grouped(answer: Attribution, scorable: Scorable) -> Attribution:
     """Return the sums over each player's features, where an explainer gave one value a feature.
 
-    One that knows nothing of players is not refused. Sums of exact values are the players' own for
-    2-additive games only (SCIENCE 1, "Grouping"); for others they just add up.
+    One that knows nothing of players is not refused; but sums of exact values are not the players'
+    own in every game (SCIENCE 1, "Grouping"), so they are called additive.
     """
     if answer.contributions.shape[1] == scorable.n_players:
         return answer
     errors, ends = answer.standard_error, answer.interval
-    two_additive = isinstance(scorable.capability, (AdditiveTerms, QuadraticForm))
-    keeps = answer.label is not Label.EXACT or two_additive
     if ends is not None:
         ends = np.stack([scorable.by_player(ends[:, :, end]) for end in range(2)], axis=2)
     return replace(
         answer,
         contributions=scorable.by_player(answer.contributions),
-        label=answer.label if keeps else Label.ADDITIVE,
+        label=Label.ADDITIVE if answer.label is Label.EXACT else answer.label,
         standard_error=None if errors is None else scorable.by_player(errors),
         interval=ends,
     )

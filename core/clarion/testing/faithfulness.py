@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 import numpy as np
 
 from clarion.arrays import FloatArray
@@ -16,6 +19,7 @@ from clarion.testing.subjects import (
     TOLERANCE,
     ExplainerCase,
     Subject,
+    seeds_of,
 )
 
 _RELIABLE_FIT = 0.5
@@ -27,20 +31,40 @@ the standard error is itself a guess."""
 
 @law
 def check_exact_is_shapley(case: ExplainerCase) -> None:
-    """An exact answer equals the Shapley values found by enumeration, up to 8 features."""
+    """An exact answer equals the Shapley values found by enumeration, up to 8 features.
+
+    Of players of several features too. An explainer that gives a value a feature all the same knows
+    no players, and may: their sums are then called additive.
+    """
     for subject, attribution in case.attributions():
-        for row in range(HUGE) if attribution.label is Label.EXACT and _few(subject) else ():
-            worth = _worth(subject, attribution, row)
-            got = np.array([*attribution.contributions[row], attribution.base_value[row]])
-            wanted = np.array([*games.shapley_values(worth), worth[0]])
-            size = max(1.0, abs(worth[-1]), float(np.abs(wanted[:-1]).sum()))
-            worst = int(np.argmax(np.abs(got - wanted)))
-            name = (*subject.frame.names, "the base value")[worst]
-            require(
-                abs(got[worst] - wanted[worst]) <= TOLERANCE * size,
-                f"{subject.name}: '{name}' of row {row} is {got[worst]:.9g}, by enumeration "
-                f"{wanted[worst]:.9g}",
-            )
+        if attribution.label is Label.EXACT and _few(subject):
+            _require_shapley(subject, attribution, subject.frame.names)
+            _require_players(case, subject)
+
+
+def _require_players(case: ExplainerCase, subject: Subject) -> None:
+    d = len(subject.frame.signals)
+    players = replace(subject.scorable, players=np.arange(d) % 2)
+    support = case.plugin.supports(players)
+    if d > 2 and support is not None and support.label is Label.EXACT:
+        grouped = replace(subject, scorable=players)
+        answer = case.explain(grouped, subject.frame, seeds_of(subject.frame))
+        if answer.contributions.shape[1] == 2:
+            _require_shapley(grouped, answer, ("player 0", "player 1"))
+
+
+def _require_shapley(subject: Subject, attribution: Attribution, names: Sequence[str]) -> None:
+    for row in range(HUGE):
+        worth = _worth(subject, attribution, row)
+        got = np.array([*attribution.contributions[row], attribution.base_value[row]])
+        wanted = np.array([*games.shapley_values(worth), worth[0]])
+        size = max(1.0, abs(worth[-1]), float(np.abs(wanted[:-1]).sum()))
+        worst = int(np.argmax(np.abs(got - wanted)))
+        require(
+            abs(got[worst] - wanted[worst]) <= TOLERANCE * size,
+            f"{subject.name}: '{(*names, 'the base value')[worst]}' of row {row} is "
+            f"{got[worst]:.9g}, by enumeration {wanted[worst]:.9g}",
+        )
 
 
 def _few(subject: Subject) -> bool:

@@ -36,7 +36,7 @@ class Exact:
             raise UnsupportedPairError("there are no terms")
         absent = detector.terms(scorable.background).mean(axis=0)
         present = detector.terms(frame)
-        contributions = np.ascontiguousarray(present - absent)
+        contributions = scorable.by_player(np.ascontiguousarray(present - absent))
         base = np.full(len(frame), absent.sum())
         return Attribution(
             contributions,
