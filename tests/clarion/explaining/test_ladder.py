@@ -253,11 +253,18 @@ def test_a_cross_check_without_the_quality_of_its_fit_is_refused(
     assert explained(Checking).contributions.sum() == 6
 
 
-@pytest.mark.parametrize("interval", [np.ones((3, 2)), np.full((3, 2, 2), np.inf)])
-def test_intervals_that_are_none_are_refused(interval: FloatArray) -> None:
+@pytest.mark.parametrize(
+    ("interval", "why"),
+    [
+        (np.ones((3, 2)), r"not finite float64 of shape \(3, 2, 2\)"),
+        (np.full((3, 2, 2), np.inf), "not finite"),
+        (np.full((3, 2, 2), [1.0, 0.9]), "lower end is above"),
+    ],
+)
+def test_intervals_that_are_none_are_refused(interval: FloatArray, why: str) -> None:
     checked = replace(ANSWER, fit_quality=np.ones(3))
     NEXT.append(lambda: replace(checked, interval=interval))
-    with pytest.raises(PluginError, match=r"'Checking' returned intervals.*\(3, 2, 2\)"):
+    with pytest.raises(PluginError, match=f"'Checking' returned intervals.*{why}"):
         explained(Checking)
     NEXT.append(lambda: replace(checked, interval=np.ones((3, 2, 2))))
     assert explained(Checking).interval is not None
