@@ -10,7 +10,7 @@ import numpy as np
 from clarion.arrays import FloatArray, frozen
 from clarion.errors import ArtifactCorruptError
 from clarion.kernels.shrunk_gaussian import shrunk_gaussian
-from clarion.kernels.surprise import conditional
+from clarion.kernels.sick import conditional
 from clarion.state import State
 
 MOST_SIGNALS = 256
@@ -29,8 +29,8 @@ class Relations:
     ----------
     middle
         Shape ``(d,)``.
-    covariance, precision
-        Shape ``(d, d)``, and its inverse.
+    precision
+        Shape ``(d, d)``: the inverse of its covariance.
     spread
         Shape ``(d,)``, >= 1: root mean square surprise of rows that were not learnt from. A
         forecast that does not hold there is worth less.
@@ -39,7 +39,6 @@ class Relations:
     """
 
     middle: FloatArray
-    covariance: FloatArray
     precision: FloatArray
     spread: FloatArray
     reach: FloatArray
@@ -51,20 +50,19 @@ class Relations:
         if not 0 < d <= MOST_SIGNALS:
             return None
         known = points[:: math.ceil(n / MOST_ROWS)]
-        middle, covariance, precision = _gaussian(known)
+        middle, precision = _gaussian(known)
         reach = np.where(np.isnan(points), 0.0, np.abs(points)).max(axis=0)
-        return cls(middle, covariance, precision, _spread(known), frozen(reach))
+        return cls(middle, precision, _spread(known), frozen(reach))
 
     def surprises(self, points: FloatArray) -> FloatArray:
         """Return how strange each number is, (n, d) >= 0: against its forecast, or beyond its reach."""
-        off = conditional(points - self.middle, self.covariance, self.precision, SICK)
+        off = conditional(points - self.middle, self.precision, SICK)
         return np.asarray(np.maximum(off / self.spread, np.abs(points) - self.reach))
 
     def state(self) -> State:
         """Return all of it."""
         arrays = {
             "middle": self.middle,
-            "covariance": self.covariance,
             "precision": self.precision,
             "spread": self.spread,
             "reach": self.reach,
@@ -80,28 +78,25 @@ class Relations:
         ArtifactCorruptError
             It describes none.
         """
-        flat, square = (signals,), (signals, signals)
+        flat = (signals,)
         found = cls(
             state.require(1).array("middle", flat),
-            state.array("covariance", square),
-            state.array("precision", square),
+            state.array("precision", (signals, signals)),
             state.array("spread", flat),
             state.array("reach", flat),
         )
-        diagonals = (found.covariance.diagonal(), found.precision.diagonal(), found.spread)
-        if any((diagonal <= 0).any() for diagonal in diagonals):
+        if any((values <= 0).any() for values in (found.precision.diagonal(), found.spread)):
             raise ArtifactCorruptError("the stored relations have a variance that is not positive")
         return found
 
 
-def _gaussian(points: FloatArray) -> tuple[FloatArray, FloatArray, FloatArray]:
-    """Return mean, shrunk covariance and its inverse of rows, a missing number at its mean."""
+def _gaussian(points: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return mean and inverse covariance, shrunk, of rows, a missing number at its mean."""
     present = ~np.isnan(points)
     mean = np.where(present, points, 0.0).sum(axis=0) / np.maximum(present.sum(axis=0), 1)
     middle, deviation, correlation = shrunk_gaussian(np.where(present, points, mean))
-    covariance = correlation * np.outer(deviation, deviation)
     precision = np.linalg.inv(correlation) / np.outer(deviation, deviation)
-    return frozen(middle), frozen(covariance), frozen(precision)
+    return frozen(middle), frozen(precision)
 
 
 def _spread(points: FloatArray) -> FloatArray:
@@ -109,7 +104,7 @@ def _spread(points: FloatArray) -> FloatArray:
     judged = points[1::2]
     if not len(judged):
         return np.ones(points.shape[1])
-    middle, covariance, precision = _gaussian(points[::2])
-    off = conditional(judged - middle, covariance, precision, math.inf)
+    middle, precision = _gaussian(points[::2])
+    off = conditional(judged - middle, precision, math.inf)
     count = np.maximum((~np.isnan(off)).sum(axis=0), 1)
     return frozen(np.maximum(np.sqrt(np.nansum(off**2, axis=0) / count), 1.0))

@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 
-from clarion.arrays import BoolArray, FloatArray
+from clarion.arrays import FloatArray
 from clarion.kernels.compiled import kernel
 
 KNEE = 4.0
@@ -15,7 +15,6 @@ CLIP = 3.0
 """Jump scales by which one row may pull a mean: an anomaly must not teach that it is usual."""
 _MOST = 1e300
 _SAME = 1e-9  # share of a constant's size that is rounding
-_FLAT = 1e-9  # share of its precision that a signal keeps where the others all but fix it
 
 
 @kernel
@@ -99,99 +98,3 @@ def jumps(
                 out[i, j] = largest
             after[k, j] = seen + 1.0
     return out, after, squares
-
-
-@kernel
-def conditional(
-    points: FloatArray, covariance: FloatArray, precision: FloatArray, sick: float
-) -> FloatArray:
-    """Return how far each number lies from what the healthy ones foretell, in its deviations.
-
-    Each row's sick signals are found greedily: the one whose freeing lowers the squared Mahalanobis
-    distance most, ``(P x)_j^2 / P_jj``, is taken out of the others' forecasts, until none lowers it
-    by ``sick``. Every number is then held against the forecast of the healthy others alone.
-
-    Parameters
-    ----------
-    points
-        Rows around the mean, shape ``(n, d)``; NaN where missing.
-    covariance, precision
-        Shape ``(d, d)``: of the normal rows, and its inverse.
-
-    Returns
-    -------
-    Shape ``(n, d)``, >= 0; NaN where missing.
-    """
-    n, d = points.shape
-    out = np.empty((n, d))
-    row, pull, freed = np.empty(d), np.empty(d), np.empty(d, np.bool_)
-    for i in range(n):
-        left = precision.copy()
-        for j in range(d):
-            freed[j] = math.isnan(points[i, j])
-            row[j] = 0.0 if freed[j] else points[i, j]
-            if freed[j]:
-                _free(left, j)
-        for _ in range(d // 2):
-            strangest, most = _strangest(left, row, freed, pull)
-            if most < sick:
-                break
-            freed[strangest] = True
-            _free(left, strangest)
-        _strangest(left, row, freed, pull)
-        for j in range(d):
-            if math.isnan(points[i, j]):
-                out[i, j] = math.nan
-            elif freed[j]:
-                out[i, j] = _off_forecast(left, covariance[j], covariance[j, j], row, j)
-            else:
-                out[i, j] = math.sqrt(pull[j])
-    return out
-
-
-@kernel
-def _free(precision: FloatArray, freed: int) -> None:
-    """Take one signal out of a precision matrix in place: the others' own (Schur complement)."""
-    d = len(precision)
-    column, size = precision[freed].copy(), precision[freed, freed]
-    for a in range(d):
-        share = column[a] / size
-        for b in range(d):
-            precision[a, b] -= share * column[b]
-    precision[freed, :] = 0.0
-    precision[:, freed] = 0.0
-
-
-@kernel
-def _strangest(
-    precision: FloatArray, row: FloatArray, freed: BoolArray, pull: FloatArray
-) -> tuple[int, float]:
-    """Write each signal's squared surprise given the others into ``pull``; return the largest."""
-    place, most = 0, -1.0
-    for j in range(len(row)):
-        pull[j] = 0.0
-        if freed[j]:
-            continue
-        total = 0.0
-        for k in range(len(row)):
-            total += precision[j, k] * row[k]
-        pull[j] = total * total / precision[j, j]
-        if pull[j] > most:
-            place, most = j, pull[j]
-    return place, most
-
-
-@kernel
-def _off_forecast(
-    precision: FloatArray, covariances: FloatArray, variance: float, row: FloatArray, own: int
-) -> float:
-    """Return a freed number's distance from the forecast of those not freed, in its deviations."""
-    forecast, known = 0.0, 0.0
-    for a in range(len(row)):
-        weight = 0.0
-        for b in range(len(row)):
-            weight += precision[a, b] * covariances[b]
-        forecast += weight * row[a]
-        known += weight * covariances[a]
-    unknown = max(variance - known, _FLAT * variance)
-    return abs(float(row[own]) - forecast) / math.sqrt(unknown)
