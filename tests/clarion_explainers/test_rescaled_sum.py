@@ -1,4 +1,4 @@
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -187,4 +187,14 @@ def test_a_member_of_some_signals_leaves_the_others_alone() -> None:
     secant = (np.log1p(scores) - np.log1p(mean)) / (scores - mean)
     expected = third + np.pad(secant[:, None] * (end - start.mean(axis=0)), ((0, 0), (0, 1)))
     np.testing.assert_allclose(answer.contributions, expected)
+    assert answer.additivity_error.max() <= 1e-12
+
+
+def test_a_player_of_several_features_gets_the_sum_of_theirs() -> None:
+    alone, frame = scorable(Squares(), Bowl()), rows(4)
+    grouped = replace(alone, players=np.array([1, 0, 1]))
+    answer, features = explain(grouped, frame), explain(alone, frame).contributions
+    assert answer.label is Label.ADDITIVE
+    np.testing.assert_array_equal(answer.contributions[:, 0], features[:, 1])
+    np.testing.assert_array_equal(answer.contributions[:, 1], features[:, 0] + features[:, 2])
     assert answer.additivity_error.max() <= 1e-12

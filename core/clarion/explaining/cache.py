@@ -73,15 +73,11 @@ class AttributionCache:
 def row_keys(frame: Frame) -> list[bytes]:
     """Return a hash of all that a row's score may depend on: its cells, asset and time; one a row."""
     values = np.ascontiguousarray(frame.numeric())
+    times = [None] * len(frame) if frame.time is None else frame.time.tolist()
+    whose = [repr((frame.asset_of(i), moment)).encode() for i, moment in enumerate(times)]
     return [
-        hashlib.blake2b(
-            repr(
-                (frame.asset_of(i).name, None if frame.time is None else int(frame.time[i]))
-            ).encode()
-            + values[i].tobytes(),
-            digest_size=16,
-        ).digest()
-        for i in range(len(frame))
+        hashlib.blake2b(named + row.tobytes(), digest_size=16).digest()
+        for named, row in zip(whose, values, strict=True)
     ]
 
 

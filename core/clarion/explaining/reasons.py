@@ -106,7 +106,7 @@ class Reasoner:
             _require_numbers(features)
             game = self.games.of(policy.players)
             if game.reads is None:
-                return _by_cells(game, tracer, rows, scores, policy)
+                return _by_cells(game, tracer, rows, scores, policy, check)
             return self._explained(game, features, scores, policy, check)
         except (BudgetExceededError, UnsupportedPairError):
             if policy.allow_unexplained:
@@ -184,7 +184,12 @@ class Reasoner:
 
 
 def _by_cells(
-    game: Game, tracer: Tracer, rows: Int64Array, scores: FloatArray, policy: ExplanationPolicy
+    game: Game,
+    tracer: Tracer,
+    rows: Int64Array,
+    scores: FloatArray,
+    policy: ExplanationPolicy,
+    check: Callable[[], None],
 ) -> Reasons | None:
     """Sum the exact contributions of raw cells, which make a 2-additive game, by player.
 
@@ -205,6 +210,7 @@ def _by_cells(
         return None
     parts = np.zeros((len(rows), len(game.roster.players)))
     for k, index in enumerate(rows):
+        check()
         cells = tracer.exact(int(index))
         if cells is None:
             raise UnsupportedPairError(

@@ -268,3 +268,52 @@ def test_intervals_that_are_none_are_refused(interval: FloatArray, why: str) -> 
         explained(Checking)
     NEXT.append(lambda: replace(checked, interval=np.ones((3, 2, 2))))
     assert explained(Checking).interval is not None
+
+
+def by_feature(label: Label, **more: Any) -> Attribution:
+    """An answer of three features a row, to a game of two players."""
+    values = np.array([[1.0, 2.0, 4.0], [8.0, 16.0, 32.0]])
+    return Attribution(values, np.zeros(2), label, "m", "v", np.zeros(2), **more)
+
+
+GROUPED = Scorable(total, Frame.of(np.zeros((1, 3))), players=np.array([0, 1, 0]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Unaware(Good):
+    """Knows no players: gives each feature a value."""
+
+    given: ClassVar[Attribution]
+
+    def explain(self, scorable: Scorable, frame: Frame, *, evaluations: int, seeds: Any) -> Any:
+        return self.given
+
+
+@pytest.mark.parametrize(
+    ("label", "becomes"),
+    [
+        (Label.EXACT, Label.ADDITIVE),
+        (Label.ADDITIVE, Label.ADDITIVE),
+        (Label.SAMPLED, Label.SAMPLED),
+    ],
+)
+def test_what_knows_no_players_is_summed_and_exact_no_more(label: Label, becomes: Label) -> None:
+    errors = np.array([[0.1, 0.2, 0.4], [0.0, 0.0, 0.0]])
+    ends = np.stack([-np.ones((2, 3)), 2 * np.ones((2, 3))], axis=2)
+    Unaware.given = by_feature(label, standard_error=errors, interval=ends)
+    rung = ladder.Rung("Unaware", Unaware(), Support(label, 0))
+    frame = Frame.of(Unaware.given.contributions)
+    answer = ladder.explain(rung, GROUPED, frame, 0, np.zeros(2, np.uint64))
+    assert answer.label is becomes
+    assert answer.contributions.tolist() == [[5.0, 2.0], [40.0, 16.0]]
+    assert answer.standard_error is not None
+    assert answer.standard_error.tolist() == [[0.5, 0.2], [0.0, 0.0]]
+    assert answer.interval is not None
+    assert answer.interval.tolist() == [[[-2.0, 4.0], [-1.0, 2.0]]] * 2
+
+
+def test_an_answer_for_neither_features_nor_players_is_refused() -> None:
+    Unaware.given = replace(by_feature(Label.EXACT), contributions=np.zeros((2, 4)))
+    rung = ladder.Rung("Unaware", Unaware(), Support(Label.EXACT, 0))
+    with pytest.raises(PluginError, match="Unaware"):
+        ladder.explain(rung, GROUPED, Frame.of(np.zeros((2, 3))), 0, np.zeros(2, np.uint64))
