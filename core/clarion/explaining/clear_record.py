@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -85,27 +85,22 @@ class CulpritWriter:
 
     def _deviations(self, signal: int, was: float | None, usual: float | None) -> float | None:
         """Return the change in sd of the background; None where it never moved, or a value is missing."""
-        spread = self._spread[signal]
+        spread = self._spread(signal)
         if was is None or usual is None or not spread > 0:
             return None
         change = (usual - was) / spread
         return change if np.isfinite(change) else None
 
     @cached_property
-    def _spread(self) -> list[float]:
-        """The sd of each signal's present values over the background's last raw rows; else 0."""
-        last = Reader.of(self.background.last)
-        return list(_spreads(last, self.signals))
+    def _usual(self) -> Reader:
+        return Reader.of(self.background.last)
 
-
-def _spreads(last: Reader, signals: Sequence[Signal]) -> Iterator[float]:
-    numeric = {signal.name for signal in last.frame.of_kind(numeric=True)}
-    for place, signal in enumerate(signals):
-        values = np.empty(0)
-        if signal.name in numeric:
-            values = last.frame.values[:, last.columns[place]].astype(np.float64)
-            values = values[~np.isnan(values)]
-        yield float(values.std()) if len(values) else 0.0
+    def _spread(self, signal: int) -> float:
+        """Return the sd of a numeric signal's present values over the background's last raw rows."""
+        usual = self._usual
+        values = usual.frame.values[:, usual.columns[signal]].astype(np.float64)
+        present = values[~np.isnan(values)]
+        return float(present.std()) if len(present) else 0.0
 
 
 def _first_change(here: FloatArray, there: FloatArray) -> int:

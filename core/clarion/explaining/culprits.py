@@ -131,6 +131,8 @@ class Clearer:
     def _proposals(self, task: Task) -> Iterator[Clearing]:
         """Yield clearings, the best first."""
         own = self._by_family(task)
+        if own is None and isinstance(self.capability, AdditiveTerms) and self._apart:
+            return  # no background values clear it, so none copied from one row do
         if own is not None and (own.proven or self._is_final(task)):
             yield own
             own = None
