@@ -11,7 +11,7 @@ from clarion.cli.options import FILES, JSON, MODEL, ReadOptions, ServerOptions, 
 
 if TYPE_CHECKING:
     from clarion.cli.evaluation_tables import Table
-    from clarion_client import EvaluationReport, ExplanationReport, Progress
+    from clarion_client import EvaluationReport, ExplanationReport
 
 
 @with_options(reading=ReadOptions, server=ServerOptions)
@@ -63,6 +63,7 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
     from clarion.cli import files as source
     from clarion.cli.blames import read_blames
     from clarion.cli.evaluation_page import evaluation_page
+    from clarion.cli.waiting import awaited
     from clarion_client import JudgedExplanations
 
     if (explainer or blames) and not explanations:
@@ -75,12 +76,7 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
         rows = source.read(files, reading, signals, attack)
         console.note(rows.words())
         blamed = () if blames is None else read_blames(blames, signals, len(rows.frame))
-        task = bar.add_task("sending", total=1.0)
-
-        def told(progress: Progress) -> None:
-            bar.update(task, completed=progress.share, description=progress.stage or "waiting")
-
-        report = client.evaluate(
+        started = client.start_evaluation(
             version.name,
             source.message(rows.frame),
             labels=rows.anomalous,
@@ -88,9 +84,8 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
             ordered=ordered,
             false_alarm_rate=rate,
             explanations=JudgedExplanations(explainer, blamed) if explanations else None,
-            timeout_s=wait,
-            progress=told,
         )
+        report = awaited(started, bar, wait)
     if json_file is not None:
         output.write_json(json_file, report)
     if page_file is not None:

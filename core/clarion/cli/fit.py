@@ -12,7 +12,7 @@ from clarion.cli.pipelines import PipelineOptions
 
 if TYPE_CHECKING:
     from clarion.frames import Frame
-    from clarion_client import ModelVersion, Progress
+    from clarion_client import ModelVersion
 
 
 @with_options(pipeline=PipelineOptions, reading=ReadOptions, server=ServerOptions)
@@ -42,21 +42,15 @@ def fit(
     """
     from clarion.cli import console, output
     from clarion.cli import files as source
+    from clarion.cli.waiting import awaited
 
     spec = pipeline.pipeline()
     rows = source.read(files, reading)
     console.note(rows.words())
     frame = rows.frame if keep_identifiers else _anonymous(rows.frame)
     with server.connect() as client, console.progress() as bar:
-        task = bar.add_task("sending", total=1.0)
-
-        def told(progress: Progress) -> None:
-            bar.update(task, completed=progress.share, description=progress.stage or "waiting")
-
-        sent = source.message(frame)
-        version = client.fit(
-            model, sent, spec, labels=rows.anomalous, timeout_s=wait, progress=told
-        )
+        started = client.start_fit(model, source.message(frame), spec, labels=rows.anomalous)
+        version = awaited(started, bar, wait)
     if json_file is not None:
         output.write_json(json_file, version)
     if str(json_file) != "-":

@@ -10,7 +10,7 @@ import typer
 from clarion.cli.options import FILES, JSON, MODEL, ReadOptions, ServerOptions, with_options
 
 if TYPE_CHECKING:
-    from clarion_client import BulkExplanation, Progress
+    from clarion_client import BulkExplanation
 
 _DRIFTED = 0.01
 """A smaller p-value, divided by the number of signals, is printed as drift."""
@@ -42,6 +42,7 @@ def overview(  # noqa: PLR0913 - one parameter an option
     from clarion.cli import files as source
     from clarion.cli.overview_page import overview_page, swarm
     from clarion.cli.picture_files import check_picture, write_picture
+    from clarion.cli.waiting import awaited
     from clarion_client import Explain
 
     if picture is not None:
@@ -50,19 +51,13 @@ def overview(  # noqa: PLR0913 - one parameter an option
         version = client.version(model)
         rows = source.read(files, reading, [signal.name for signal in version.signals])
         console.note(rows.words())
-        task = bar.add_task("sending", total=1.0)
-
-        def told(progress: Progress) -> None:
-            bar.update(task, completed=progress.share, description=progress.stage or "waiting")
-
-        found = client.explain_bulk(
+        started = client.start_explanation(
             version.name,
             source.message(rows.frame),
             how=Explain(explainer=explainer, view="columns"),
             periods=periods,
-            timeout_s=wait,
-            progress=told,
         )
+        found = awaited(started, bar, wait)
     if json_file is not None:
         output.write_json(json_file, found.overview)
     if picture is not None:
