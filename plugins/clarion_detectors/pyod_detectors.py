@@ -53,6 +53,12 @@ class CBLOF(PyodDetector):
         """Return one row a cluster."""
         return self.n_clusters
 
+    def flaw(self, detector: Any) -> str:
+        """Name clusters without rows too: what is nearest to them has no weight."""
+        if np.count_nonzero(detector.cluster_sizes_) < self.n_clusters:
+            return "there are fewer different ones than clusters"
+        return PyodDetector.flaw(self, detector)
+
     def numbers(self, rows: int, d: int) -> float:
         """Return the rows, and their distances from the clusters."""
         return PyodDetector.numbers(self, rows, d) + 2.0 * rows * self.n_clusters

@@ -62,8 +62,8 @@ class Kind:
     seeded
         Whether its fit draws random numbers.
     fits
-        Whether the arrays of a stored one have the shapes that compiled code takes for granted,
-        given the number of signals.
+        Whether the arrays of a stored one have the shapes that scoring takes for granted, and
+        would read beyond, given the number of signals.
     """
 
     name: str
@@ -83,14 +83,28 @@ class Kind:
 
 def _cblof_fits(detector: Any, d: int) -> bool:
     clusters = detector.clustering_estimator_
-    shape: tuple[int, ...] = clusters.cluster_centers_.shape
-    return shape == (clusters.n_clusters, d)
+    k = len(detector.cluster_sizes_)
+    shapes = clusters.cluster_centers_.shape, detector.cluster_centers_.shape
+    return clusters.n_clusters == k and shapes == ((k, d), (k, d))
 
 
 def _hbos_fits(detector: Any, d: int) -> bool:
     bins = detector.n_bins
     shapes = detector.hist_.shape, detector.bin_edges_.shape
     return type(bins) is int and bins >= 2 and shapes == ((bins, d), (bins + 1, d))
+
+
+def _loda_fits(detector: Any, d: int) -> bool:
+    cuts, bins = detector.n_random_cuts, detector.n_bins
+    shapes = detector.projections_.shape, detector.histograms_.shape, detector.limits_.shape
+    return type(bins) is int and shapes == ((cuts, d), (cuts, bins), (cuts, bins + 1))
+
+
+def _lof_fits(detector: Any, d: int) -> bool:
+    lof = detector.detector_
+    rows = len(lof._tree.data)
+    shapes = lof._lrd.shape, lof._distances_fit_X_.shape
+    return shapes == ((rows,), (rows, lof.n_neighbors_))
 
 
 def _mcd_fits(detector: Any, d: int) -> bool:
@@ -139,12 +153,13 @@ _KINDS = (
         ("sklearn.neighbors._unsupervised.NearestNeighbors",),
         tree="neigh_._tree",
     ),
-    Kind("LODA", "pyod.models.loda", by_row=True, seeded=True),
+    Kind("LODA", "pyod.models.loda", by_row=True, seeded=True, fits=_loda_fits),
     Kind(
         "LOF",
         "pyod.models.lof",
         ("sklearn.neighbors._lof.LocalOutlierFactor",),
         tree="detector_._tree",
+        fits=_lof_fits,
     ),
     Kind(
         "MCD",

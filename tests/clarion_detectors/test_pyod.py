@@ -210,6 +210,9 @@ def test_a_blob_of_another_kind_is_refused(frame: Frame, context: FitContext) ->
 
 SHAPES: list[tuple[str, Callable[[Any], None]]] = [
     ("CBLOF", lambda d: setattr(d.clustering_estimator_, "cluster_centers_", np.zeros((8, 1)))),
+    ("CBLOF", lambda d: setattr(d, "cluster_sizes_", np.ones(11, int))),
+    ("LODA", lambda d: setattr(d, "histograms_", np.ones((100, 9)))),
+    ("LOF", lambda d: setattr(d.detector_, "_lrd", np.ones(119))),
     ("HBOS", lambda d: setattr(d, "hist_", np.zeros((10, 1)))),
     ("HBOS", lambda d: setattr(d, "n_bins", 11)),
     ("KNN", lambda d: setattr(d, "n_neighbors", 1000)),
@@ -221,6 +224,7 @@ SHAPES: list[tuple[str, Callable[[Any], None]]] = [
 
 
 @pytest.mark.parametrize(("name", "spoil"), SHAPES)
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
 @pytest.mark.usefixtures("pyod")
 def test_arrays_that_do_not_fit_are_refused(
     name: str, spoil: Callable[[Any], None], frame: Frame, context: FitContext
@@ -370,7 +374,11 @@ def test_a_wrong_parameter_is_named(name: str, parameters: dict[str, Any], named
 
 @pytest.mark.parametrize(
     ("name", "parameters", "blamed"),
-    [("PCA", {"n_components": 4}, "n_components"), ("CBLOF", {"n_clusters": 2}, "n_clusters")],
+    [
+        ("PCA", {"n_components": 4}, "n_components"),
+        ("CBLOF", {"n_clusters": 2}, "n_clusters"),
+        ("CBLOF", {"n_clusters": 3, "alpha": 0.4}, "n_clusters"),
+    ],
 )
 @pytest.mark.usefixtures("pyod")
 def test_what_pyod_refuses_names_the_parameter(
@@ -412,10 +420,10 @@ def test_rows_that_pyod_refuses_get_a_typed_error(
 @pytest.mark.parametrize("name", KINDS)
 @pytest.mark.usefixtures("pyod")
 def test_fitting_and_scoring_say_nothing(name: str, context: FitContext) -> None:
-    frame = Frame.of(np.repeat(np.random.default_rng(4).normal(size=(40, 2)), 3, axis=0))
-    parameters = (
-        {"n_clusters": 41} if name == "CBLOF" else {}
-    )  # of 40 different rows: k-means warns
+    # A signal that never changes, and duplicates: what scikit-learn warns of.
+    values = np.random.default_rng(4).normal(size=(40, 3)) * [1, 10, 0]
+    frame = Frame.of(np.repeat(values, 3, axis=0))
+    parameters = {"weighted": False} if name == "PCA" else {}
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         fitted(name, frame, context, **parameters).score(frame)
