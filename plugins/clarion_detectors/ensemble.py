@@ -23,6 +23,8 @@ from clarion_detectors.conformal_link import ConformalLink
 
 _VERSION = 1
 _FEWEST_CALIBRATION_ROWS = 20
+_MOST_PATTERNS = 64
+"""Names that a member may list: each is compared with every signal."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -110,7 +112,7 @@ class Ensemble:
     members: tuple[dict[str, Any], ...] = parameter(
         ({"plugin": "mahalanobis"}, {"plugin": "knn"}),
         "Detectors of the row kind: the 'plugin', its 'parameters' where not the defaults, and the "
-        "'signals' where not all: a list of names, in which * stands for any text.",
+        "'signals' where not all: a list of at most 64 names, in which * stands for any text.",
     )
     calibration_share: float = parameter(
         0.25,
@@ -132,7 +134,7 @@ class Ensemble:
             if not _is_member(member):
                 raise InvalidParameterError(
                     "a member is an object with 'plugin' and, if need be, 'parameters' and a list "
-                    "of 'signals'",
+                    f"of at most {_MOST_PATTERNS} 'signals'",
                     field=f"parameters.members[{i}]",
                 )
 
@@ -206,6 +208,7 @@ def _is_member(member: Mapping[str, Any]) -> bool:
         isinstance(member.get("plugin"), str)
         and isinstance(member.get("parameters", {}), Mapping)
         and isinstance(signals, (list, tuple))
+        and len(signals) <= _MOST_PATTERNS
         and all(isinstance(pattern, str) for pattern in signals)
         and not member.keys() - {"plugin", "parameters", "signals"}
     )

@@ -103,6 +103,7 @@ def test_a_member_that_cannot_be_one_is_named(
         ({"plugin": "knn", "parameters": []},),
         ({"plugin": "knn", "signals": "x0"},),
         ({"plugin": "knn", "signals": [0]},),
+        ({"plugin": "knn", "signals": ["*"] * 65},),
     ],
 )
 def test_what_is_no_list_of_members_is_refused(members: tuple[dict[str, Any], ...]) -> None:
