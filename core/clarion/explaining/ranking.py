@@ -4,7 +4,7 @@ A decomposition says what made the score; it finds sick sensors badly (SCIENCE 1
 model of each raw signal's own normal behaviour is kept, and a row's signals are ranked by how far
 they depart from it, in standard deviations of normal rows (which compare between signals and rows):
 
-- rows in time order: by the largest jump off the signal's running means over three spans of time;
+- rows in time order: by the largest jump off the signal's running means, over spans of time;
 - rows in no order: by the distance from what the healthy signals foretell, where the sick ones are
   found greedily and foretell nothing; or by what lies beyond all that was ever normal;
 - words and missing cells: by their rarity.
@@ -28,8 +28,8 @@ from clarion.frames import Frame, Signal, SignalKind
 from clarion.kernels.surprise import departures, jumps
 from clarion.state import State, nested, unnested
 
-SPANS = frozen(np.array([1.0, 8.0, 64.0]))
-"""Rows behind each running mean, in equal steps of the logarithm: sudden, short and slow changes."""
+SPANS = frozen(np.array([1.0, 8.0, 64.0, 512.0]))
+"""Rows behind each running mean, in equal steps of the logarithm: from sudden changes to lasting ones."""
 _LARGEST = 1e300
 """Scales stay below, so that no signal overflows."""
 _SAME = 1e-12

@@ -43,7 +43,7 @@ class AssetMemory:
 class Memory:
     """All assets of a stream, the one seen last at the end. Plain data, never changed in place.
 
-    Bounded: `MAX_ASSETS` times (the pipeline's history rows + the detector's own memory + four
+    Bounded: `MAX_ASSETS` times (the pipeline's history rows + the detector's own memory + five
     numbers a signal).
     """
 
