@@ -13,6 +13,7 @@ from clarion.arrays import FloatArray
 from clarion.explainers import Attribution, Label, Role, Scorable, Support, additivity_error
 from clarion.frames import Frame
 from clarion.inputs import missing_extra, robust_scale, scaled
+from clarion.kernels.slope_bootstrap import nth_largest_size
 from clarion.parameters import parameter
 from clarion_explainers.local_line import LocalLine
 from clarion_explainers.mirrored_points import points, sobol_net
@@ -157,9 +158,8 @@ class _Setting:
 
 def _width(scorable: Scorable, off: FloatArray) -> FloatArray:
     """Return half the intervals' widths ``(k,)``; ``off`` (b, d) is as likely as its opposite."""
-    sizes = np.abs(scorable.by_player(off))
-    last = math.ceil(_COVERED * len(sizes)) - 1
-    return np.asarray(np.partition(sizes, last, axis=0)[last])
+    outside = math.floor((1 - _COVERED) * len(off))
+    return nth_largest_size(scorable.by_player(off), outside + 1)
 
 
 def _library(d: int) -> Any:

@@ -68,3 +68,23 @@ def walsh_hadamard(values: FloatArray) -> None:
                     values[i, j] = first + second
                     values[i + step, j] = first - second
         step *= 2
+
+
+@kernel
+def nth_largest_size(values: FloatArray, n: int) -> FloatArray:
+    """Return the n-th largest size in each column of ``values`` (b, k), shape ``(k,)``."""
+    b, k = values.shape
+    out = np.empty(k)
+    largest = np.empty(n)  # the smallest of them first
+    for j in range(k):
+        largest[:] = -1.0
+        for i in range(b):
+            size = abs(values[i, j])
+            if size > largest[0]:
+                place = 0
+                while place + 1 < n and largest[place + 1] < size:
+                    largest[place] = largest[place + 1]
+                    place += 1
+                largest[place] = size
+        out[j] = largest[0]
+    return out
