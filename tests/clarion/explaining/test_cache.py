@@ -202,18 +202,18 @@ def test_nobody_waiting_ends_the_work_between_two_blocks(
 ) -> None:
     """2,048 evaluations a row make blocks of 8 rows."""
     fitted, rows = counted
-    frame = watched(60)
+    frame = watched(24)
     run(fitted, frame)
     whole = spent(rows)
     asked = list[int]()
 
     def gone() -> bool:
         asked.append(1)
-        return len(asked) > 2
+        return len(asked) > 1
 
     with pytest.raises(OperationCancelledError):
         replace(fitted, cache=None).run(frame, ALL, cancelled=gone)
-    assert len(asked) == 3
-    assert 60 < spent(rows) < whole / 2
+    assert len(asked) == 2
+    assert 24 < spent(rows) < whole / 2
     answer, _ = replace(fitted, cache=None).run(frame, ALL, cancelled=lambda: False)
     assert same(answer, run(fitted, frame))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from clarion.arrays import FloatArray
+from clarion.detectors import FittedDetector
 from clarion.errors import (
     BudgetExceededError,
     ClarionError,
@@ -23,6 +24,7 @@ from clarion.pipeline.answer import Answer, ExplainedRows, ExplanationPolicy, Vi
 from clarion.pipeline.fit import fit
 from clarion.pipeline.memory import Memory
 from clarion.pipeline.run import FittedPipeline
+from clarion.pipeline.score import row_scores
 from clarion.pipeline.spec import PipelineSpec, Step
 from clarion.registry import Registries
 
@@ -329,6 +331,23 @@ def test_a_budget_must_do_for_the_cells_of_the_full_view_too(
     assert answered(
         fitted, frame, PlayerChoice(), max_evaluations=players, rows=(20,), view=View.BASIC
     ).explanations
+
+
+def test_players_and_cells_together_keep_to_the_budget(
+    model: Model, watched: Watched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Free are the row itself, scored thrice, and the background, once for each of the two games."""
+    fitted, frame, counted = replace(model("lof", WHOLE)), watched(40), list[int]()
+    quiet = int(np.flatnonzero(~fitted.run(frame)[0].anomalous)[0])
+    row = int(fitted.run(frame)[0].source_rows[quiet])
+
+    def counting(name: str, detector: FittedDetector, features: Frame) -> FloatArray:
+        counted.append(len(features))
+        return row_scores(name, detector, features)
+
+    monkeypatch.setattr("clarion.pipeline.run.row_scores", counting)
+    answered(fitted, frame, PlayerChoice(), max_evaluations=1000, rows=(row,), view=View.FULL)
+    assert 900 < sum(counted) <= 1000 + 2 * len(fitted.background) + 3
 
 
 def test_a_stream_shares_out_as_a_batch_does(model: Model, watched: Watched) -> None:
