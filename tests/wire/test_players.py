@@ -48,7 +48,7 @@ def test_signals_are_the_players_unless_said(server: Any, wire: Any) -> None:
     assert list(answer.attributions.signal_names) == list(wire.names)
     assert not answer.attributions.players
     assert not any(record.player_ranking for record in answer.explanations)
-    assert {record.cells_label for record in answer.explanations} == {pb.LABEL_ADDITIVE}
+    assert {record.cells_label for record in answer.explanations} == {pb.LABEL_EXACT}
     said = server.score(rows, policy=policy(view=pb.VIEW_FULL, players=pb.PLAYERS_SIGNALS))
     assert said == answer
 

@@ -206,16 +206,20 @@ class Recorder:
     def _cells(self, k: int, verdict: Verdict) -> tuple[tuple[CellReason, ...], Label]:
         """Return the raw cells, by falling size; exact where each has its own Shapley value.
 
-        That is so in the marginal game: of another game's answer they would not be the parts.
+        That is so where a signal is its one cell, and in the marginal game of `Tracer.exact`: of
+        another game's answer those would not be the parts.
         """
         tracer, index, game = self.tracer, verdict.index, self.reasons.game
-        marginal = "marginal" in self.reasons.by_player.value_function
-        cells, label = tracer.exact(index) if marginal else None, Label.EXACT
+        answer = self.reasons.by_player
+        cells = tracer.exact(index) if "marginal" in answer.value_function else None
+        one_each = tracer.row_by_row and game.roster.plain and answer.label is Label.EXACT
+        label = Label.EXACT if cells is not None or one_each else Label.ADDITIVE
         if cells is None:
-            shared = tracer.cells(index, self.reasons.by_feature[k])
-            wanted = self.reasons.by_player.contributions[k]
+            shared, wanted = (
+                tracer.cells(index, self.reasons.by_feature[k]),
+                answer.contributions[k],
+            )
             cells = tracer.matched(index, shared, game.roster, wanted) if game.single else shared
-            label = Label.ADDITIVE
         order = np.argsort(-np.abs(cells.contribution), kind="stable")
         lags = tracer.lags(index, cells)
         return tuple(

@@ -39,6 +39,11 @@ class Tracer:
     def _positions(self) -> Positions:
         return asset_positions(self.raw)
 
+    @property
+    def row_by_row(self) -> bool:
+        """Whether scores read a row's own cells only, one a signal."""
+        return not self.background.history and not isinstance(self.detector, FittedSequenceDetector)
+
     def exact(self, index: int) -> Cells | None:
         """Return the cells' Shapley values for one row of features; None where there is no such form."""
         detector = self.detector

@@ -312,6 +312,29 @@ def test_cells_of_a_player_sum_to_what_it_got(
         assert record.cells_label is Label.ADDITIVE
 
 
+@pytest.mark.parametrize(
+    ("detector", "chain", "choice", "label"),
+    [
+        ("gmm", (SCALE,), PlayerChoice(), Label.EXACT),
+        ("mahalanobis", (LINEAR,), PlayerChoice(), Label.EXACT),
+        ("gmm", (SCALE,), PUMP, Label.ADDITIVE),
+        ("gmm", (LINEAR,), PlayerChoice(), Label.ADDITIVE),
+        ("knn", (SCALE,), PlayerChoice(), Label.ADDITIVE),
+        ("ewma", (), PlayerChoice(), Label.ADDITIVE),
+    ],
+)
+def test_cells_are_exact_where_each_is_a_signal_or_has_a_closed_form(
+    model: Model,
+    watched: Watched,
+    detector: str,
+    chain: tuple[Step, ...],
+    choice: PlayerChoice,
+    label: Label,
+) -> None:
+    answer = answered(model(detector, *chain), one_asset(watched(9)), choice, view=View.FULL)
+    assert {record.cells_label for record in answer.explanations} == {label}
+
+
 def test_a_budget_must_do_for_the_cells_of_the_full_view_too(
     model: Model, watched: Watched
 ) -> None:
