@@ -9,18 +9,16 @@ import numpy as np
 
 from clarion.arrays import FloatArray, Int64Array
 from clarion.errors import BudgetExceededError, UnsupportedPairError
-from clarion.explainers import Attribution, Label, Role, Scorable, additivity_error
+from clarion.explainers import Attribution, Role, Scorable
 from clarion.explaining import ladder
 from clarion.explaining.blocks import Work, Worker
 from clarion.explaining.cache import Hits
+from clarion.explaining.cell_blocks import by_cells, require_supported
 from clarion.explaining.games import Game, Games
 from clarion.explaining.tracing import Tracer
 from clarion.explaining.values import seeds
 from clarion.frames import Frame
 from clarion.pipeline.answer import DEFAULT_EVALUATIONS, ExplainedRows, ExplanationPolicy, View
-
-_CELL_METHOD = "quadratic"
-"""Name of the explainer whose closed form `Tracer.exact` takes to raw cells."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -105,9 +103,13 @@ class Reasoner:
         try:
             _require_numbers(features)
             game = self.games.of(policy.players)
-            if game.reads is None:
-                return _by_cells(game, tracer, rows, scores, policy, check)
-            return self._explained(game, features, scores, policy, check)
+            if game.reads is not None:
+                return self._explained(game, features, scores, policy, check)
+            require_supported(policy)
+            if not len(rows):
+                return None
+            answer = by_cells(game, tracer, rows, scores, check)
+            return Reasons(game, answer, np.empty((0, 0)), (), Hits(len(rows)))
         except (BudgetExceededError, UnsupportedPairError):
             if policy.allow_unexplained:
                 return None
@@ -126,36 +128,29 @@ class Reasoner:
         if not len(features):
             return None
         drawn, alone = seeds(self.digest, features), self.games.alone
+
+        def done(by: ladder.Rung, scorable: Scorable, evaluations: int) -> tuple[Attribution, Hits]:
+            same: Hashable = None if scorable is alone else game.choice
+            return self.worker.explain(
+                Work(by, scorable, features, evaluations, drawn), same, check
+            )
+
         spent = 0 if beside is None else beside.support.evaluations
-        budget = evaluations_allowed(policy, rung, extra=spent) - spent
-        answer, hits = self._done(game, Work(rung, game.scorable, features, budget, drawn), check)
-        parts = np.empty((0, 0))
+        allowed = evaluations_allowed(policy, rung, extra=spent) - spent
+        answer, hits = done(rung, game.scorable, allowed)
+        parts = answer.contributions if game.scorable is alone else np.empty((0, 0))
         if beside is not None:
-            work = Work(beside, alone, features, spent, drawn)
-            parts = self.worker.explain(work, None, check)[0].contributions
-        elif game.scorable is alone:
-            parts = answer.contributions
-        checked = [
-            self._done(
-                game,
-                Work(each, game.scorable, features, evaluations_allowed(policy, each), drawn),
-                check,
-            )[0]
-            for each in checks
-        ]
+            parts = done(beside, alone, spent)[0].contributions
+        checked = tuple(
+            (by.name, done(by, game.scorable, evaluations_allowed(policy, by))[0]) for by in checks
+        )
         return Reasons(
             game,
             game.by_player(answer, scores),
             parts,
-            tuple(
-                (c.name, game.by_player(a, scores)) for c, a in zip(checks, checked, strict=True)
-            ),
+            tuple((name, game.by_player(found, scores)) for name, found in checked),
             hits,
         )
-
-    def _done(self, game: Game, work: Work, check: Callable[[], None]) -> tuple[Attribution, Hits]:
-        same: Hashable = None if work.scorable is self.games.alone else game.choice
-        return self.worker.explain(work, same, check)
 
     def _rungs(
         self, game: Game, policy: ExplanationPolicy
@@ -181,55 +176,6 @@ class Reasoner:
                 needed=both,
             )
         return rung, beside
-
-
-def _by_cells(
-    game: Game,
-    tracer: Tracer,
-    rows: Int64Array,
-    scores: FloatArray,
-    policy: ExplanationPolicy,
-    check: Callable[[], None],
-) -> Reasons | None:
-    """Sum the exact contributions of raw cells, which make a 2-additive game, by player.
-
-    Raises
-    ------
-    UnsupportedPairError
-        Another explainer or a cross-check was asked for, or a row is so far out, or lacks a value,
-        that its score is not quadratic in its cells.
-    """
-    if policy.explainer not in ("", _CELL_METHOD) or policy.cross_checks:
-        raise UnsupportedPairError(
-            f"for this model, time blocks are explained by '{_CELL_METHOD}' alone, without "
-            "cross-checks: its features mix the rows of several blocks",
-            field="policy.cross_checks" if policy.cross_checks else "policy.explainer",
-            supported=_CELL_METHOD,
-        )
-    if not len(rows):
-        return None
-    parts = np.zeros((len(rows), len(game.roster.players)))
-    for k, index in enumerate(rows):
-        check()
-        cells = tracer.exact(int(index))
-        if cells is None:
-            raise UnsupportedPairError(
-                "a row to explain has a missing cell, or one so far out that its features do not "
-                "follow it, so that its score has no parts by time block; ask for signals",
-                field="policy.players",
-                supported="signals",
-            )
-        parts[k] = tracer.by_player(int(index), cells, game.roster)
-    base = np.full(len(rows), game.alone.mean_score())
-    answer = Attribution(
-        contributions=parts,
-        base_value=base,
-        label=Label.EXACT,
-        method=_CELL_METHOD,
-        value_function="marginal over the background's windows",
-        additivity_error=additivity_error(parts, base, scores),
-    )
-    return Reasons(game, answer, np.empty((0, 0)), (), Hits(len(rows)))
 
 
 def _named(game: Game, name: str, role: Role, policy: ExplanationPolicy) -> ladder.Rung:
