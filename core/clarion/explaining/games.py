@@ -164,7 +164,7 @@ class Games:
         if choice.block_rows is None:
             roster = Roster.of(choice, self.signals)
             reads: tuple[tuple[int, ...], ...] | None = roster.reading(
-                self.reads, ((0,),) * len(self.reads)
+                self.reads, ((0, 0),) * len(self.reads)
             )
         else:
             roster, reads = self._blocks(choice, choice.block_rows)
@@ -175,8 +175,7 @@ class Games:
     ) -> tuple[Roster, tuple[tuple[int, ...], ...] | None]:
         lags = self.lags()
         if lags is not None:
-            last = max(lag for own in lags for lag in own)
-            roster = Roster.of(choice, self.signals, last)
+            roster = Roster.of(choice, self.signals, max(oldest for _, oldest in lags))
             reads = roster.reading(self.reads, lags)
             if all(len(read) == 1 for read in reads):
                 return roster, reads

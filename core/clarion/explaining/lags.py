@@ -13,28 +13,28 @@ from clarion.pipeline.guard import plugin_errors
 _LONGEST = 1 << 13
 """Rows unrolled at most to see a whole window; a longer one is not split into blocks."""
 
-Lags = tuple[tuple[int, ...], ...]
+Lags = tuple[tuple[int, int], ...]
+"""For each feature the newest and the oldest row that it may read, counted back from the last."""
 
 
 def feature_lags(
     chain: Chain, name: str, detector: FittedDetector, background: Background
 ) -> Lags | None:
-    """Return the lags that each feature may read, in raw rows; None where that has no end or is unknown.
+    """Return which raw rows each feature may read; None where they have no end or are not known.
 
     An extractor's feature may read all rows of its history. A sequence detector ``name`` says by its
     lineage which row each unrolled feature was copied from; statistics of all rows so far are no
     copies, and have no lags.
     """
     if not isinstance(detector, FittedSequenceDetector):
-        unrolled: Lags | None = ((0,),) * len(detector.signals)
+        unrolled: Lags | None = ((0, 0),) * len(detector.signals)
     else:
         rows = chain.transform(background.apart()).frame
         with plugin_errors("detectors", name, "unrolling"):
             unrolled = _unrolled(detector, rows)
     if unrolled is None:
         return None
-    reach = range(chain.history + 1)
-    return tuple(tuple(sorted({lag + t for lag in lags for t in reach})) for lags in unrolled)
+    return tuple((newest, oldest + chain.history) for newest, oldest in unrolled)
 
 
 def _unrolled(detector: FittedSequenceDetector, rows: Frame) -> Lags | None:
@@ -49,7 +49,7 @@ def _unrolled(detector: FittedSequenceDetector, rows: Frame) -> Lags | None:
             cells = np.split(trace.weights.indices, trace.weights.indptr[1:-1])
             if not trace.linear.all() or not all(len(own) for own in cells):
                 return None
-            newest, width = int(features.source_rows[-1]), len(one.signals)
-            return tuple(tuple(int(c) for c in np.unique(newest - own // width)) for own in cells)
+            lags = [int(features.source_rows[-1]) - own // len(one.signals) for own in cells]
+            return tuple((int(own.min()), int(own.max())) for own in lags)
         count *= 2
     return None

@@ -153,13 +153,17 @@ class Roster:
         return np.asarray(self.group_of[signals] * self.blocks + np.minimum(block, self.blocks - 1))
 
     def reading(
-        self, signals: Sequence[Sequence[int]], lags: Sequence[Sequence[int]]
+        self, signals: Sequence[Sequence[int]], lags: Sequence[tuple[int, int]]
     ) -> tuple[tuple[int, ...], ...]:
-        """Return the players that each feature reads, of its signals at its lags, ascending."""
+        """Return the players that each feature reads, of its signals, ascending.
+
+        ``lags`` are the newest and the oldest row that it may read: their players, without those
+        in between, tell whether they are several.
+        """
         reads = []
-        for own, back in zip(signals, lags, strict=True):
-            cells = np.array([(s, lag) for s in own for lag in back], np.int64).reshape(-1, 2)
-            reads.append(tuple(np.unique(self.at(cells[:, 0], cells[:, 1])).tolist()))
+        for own, ends in zip(signals, lags, strict=True):
+            place = np.repeat(np.array(own, np.int64), 2)
+            reads.append(tuple(np.unique(self.at(place, np.tile(ends, len(own)))).tolist()))
         return tuple(reads)
 
 

@@ -279,6 +279,14 @@ def test_more_players_than_a_frame_may_have_signals_are_refused() -> None:
     assert caught.value.field == "policy.block_rows"
 
 
+def test_however_long_a_window_is_its_blocks_are_found_by_its_ends() -> None:
+    """Row by row a billion of them would take all memory."""
+    roster = Roster.of(PlayerChoice(10**7), ["x", "y"], last_lag=10**9)
+    assert len(roster.players) == 2 * 101
+    ends = [(0, 10**9), (10**7, 2 * 10**7 - 1)]
+    assert roster.reading([(0,), (0, 1)], ends) == ((0, 100), (1, 102))
+
+
 @pytest.mark.parametrize(
     ("detector", "chain"), [("gmm", (WHOLE,)), ("lof", (LINEAR,)), ("mahalanobis", (LINEAR,))]
 )
