@@ -16,7 +16,7 @@ import numpy as np
 from clarion.arrays import FloatArray, Int32Array, Int64Array
 from clarion.detectors import FittedDetector, FittedSequenceDetector
 from clarion.explaining.background import Positions
-from clarion.explaining.clear_task import COMPUTED, Clearing, Edit
+from clarion.explaining.clear_task import COMPUTED, OWN, Clearing, Edit
 from clarion.explaining.counterfactual import CellLines
 from clarion.explaining.linear_cells import derivative
 from clarion.explaining.values import Reader
@@ -71,6 +71,18 @@ class RawModel:
             done, _ = unrolled(self.plugin, self.detector, done, {})
         last = np.flatnonzero(done.source_rows % length == length - 1)
         return done.frame.numeric()[last] if len(last) == count else None
+
+    @cached_property
+    def spread(self) -> FloatArray:
+        """The sd of each signal in the windows; 1 where it never moved, or is no number."""
+        described, values = Reader.of(self.windows), self.windows.values.astype(np.float64)
+        spread = np.ones(len(self.windows.signals))
+        for signal, column in enumerate(described.columns):
+            if self.windows.signals[signal].kind is SignalKind.NUMERIC:
+                present = values[~np.isnan(values[:, column]), column]
+                moved = float(present.std()) if len(present) else 0.0
+                spread[signal] = moved if moved > 0 else 1.0
+        return spread
 
     def row(self, raw: Frame, done: Transformed, index: int, positions: Positions) -> RawRow | None:
         """Return the raw rows behind row ``index`` of ``done``, made of ``raw``.
@@ -130,6 +142,11 @@ class RawRow:
         """The column of each signal, among the numbers or among the codes."""
         return Reader.of(self.window).columns
 
+    @property
+    def spread(self) -> FloatArray:
+        """The sd of each signal in the background's windows, shape ``(n_signals,)``."""
+        return self.model.spread
+
     def is_number(self, signal: int) -> bool:
         """Return whether a signal is numeric."""
         return self.window.signals[signal].kind is SignalKind.NUMERIC
@@ -163,10 +180,16 @@ class RawRow:
         seen = self.as_seen
         values, codes = seen.values.copy(), seen.codes.copy()
         for signal, donor in zip(clearing.signals, clearing.donors, strict=True):
+            if donor == OWN:
+                continue
             if donor != COMPUTED and self.cells is None:
                 self._donate(signal, donor, values[0], codes[0])
             elif not self._put_in(signal, clearing.row, values[0]):
                 return None
+        for signal, (shift, times) in zip(clearing.signals, clearing.moves, strict=False):
+            path = values[0, :, self.columns[signal]]
+            moved = _moved(path, shift, times)
+            path[:] = self.model.lines.constraints[signal].kept(moved)
         return Windows(values, codes)
 
     def between(self, clearing: Clearing, cleared: Windows, shares: FloatArray) -> Windows:
@@ -208,6 +231,13 @@ class RawRow:
             line.raw_of(row[members])
         )
         return True
+
+
+def _moved(path: FloatArray, shift: float, times: float) -> FloatArray:
+    """Return a path with ``times`` its deviations from its mean, and that shifted."""
+    present = path[~np.isnan(path)]
+    mean = float((present / len(present)).sum()) if len(present) else 0.0
+    return mean + shift + times * (path - mean)
 
 
 def _one_cell_each(

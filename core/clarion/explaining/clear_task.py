@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -19,8 +19,8 @@ _TRIALS = 256
 
 Edit = tuple[tuple[int, int], ...]
 """Players with the background row whose values each takes."""
-COMPUTED = -1
-"""In the place of a background row: the values were computed."""
+COMPUTED, OWN = -1, -2
+"""In the place of a background row: the values were computed, or are the row's own, moved."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -36,9 +36,12 @@ class Clearing:
     score
         The detector's score of ``row``.
     donors
-        For each of ``signals`` the background row whose values it took, or `COMPUTED`.
+        For each of ``signals`` the background row whose values it took, or `COMPUTED`, or `OWN`.
     proven
         Whether no smaller set clears, among all changes that the search's family allows.
+    moves
+        For each of ``signals`` by how much its raw path was shifted besides, and how many times its
+        deviations from its mean were taken; empty for not at all.
     """
 
     signals: tuple[int, ...]
@@ -46,6 +49,11 @@ class Clearing:
     score: float
     donors: tuple[int, ...] = ()
     proven: bool = False
+    moves: tuple[tuple[float, float], ...] = ()
+
+    def at(self, row: FloatArray, score: float) -> Clearing:
+        """Return the same changes with what came of them."""
+        return replace(self, row=row, score=score)
 
 
 @dataclass(frozen=True, eq=False)

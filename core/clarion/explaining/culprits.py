@@ -25,12 +25,13 @@ from clarion.detectors import (
 from clarion.explaining import (
     clear_additive,
     clear_donors,
+    clear_levels,
     clear_linked,
     clear_quadratic,
     clear_reconstruction,
     clear_trees,
 )
-from clarion.explaining.clear_local import Local
+from clarion.explaining.clear_local import JointForm, Local
 from clarion.explaining.clear_plausible import Plausibility
 from clarion.explaining.clear_raw import RawModel, RawRow, Windows
 from clarion.explaining.clear_semi_factual import farthest_anomalous
@@ -98,7 +99,7 @@ class Clearer:
     def clear(self, features: Frame, threshold: float, raw: RawRow | None = None) -> Cleared:
         """Find what brings one row, shape ``(1, d)``, made of ``raw`` rows, below ``threshold``."""
         task = self._task(features, threshold, raw)
-        for clearing in self._proposals(task):
+        for clearing in self._proposals(task, raw):
             proven = _proven(task, clearing, raw)
             if proven is not None:
                 return _with_still(task, proven)
@@ -128,9 +129,9 @@ class Clearer:
         every = np.concatenate([np.empty(0, np.int64), *self.players])
         return len(np.unique(every)) == len(every)
 
-    def _proposals(self, task: Task) -> Iterator[Clearing]:
+    def _proposals(self, task: Task, raw: RawRow | None) -> Iterator[Clearing]:
         """Yield clearings, the best first."""
-        own = self._by_family(task)
+        own = self._by_family(task, raw)
         if own is None and isinstance(self.capability, AdditiveTerms) and self._apart:
             return  # no background values clear it, so none copied from one row do
         if own is not None and (own.proven or self._is_final(task)):
@@ -144,19 +145,26 @@ class Clearer:
             if other is not None and other is not best:
                 yield other
 
-    def _by_family(self, task: Task) -> Clearing | None:
+    def _by_family(self, task: Task, raw: RawRow | None) -> Clearing | None:
         detector = self.capability
         if isinstance(detector, AdditiveTerms) and self._apart:
             return clear_additive.clear(task, detector, self._terms)
         if not task.computable:
-            return None
+            return self._by_levels(task, raw)
         if self._local is not None:
             return clear_quadratic.clear(task, self._local)
         if isinstance(detector, TreeEnsemble):
             return clear_trees.clear(task, self._splits)
         if isinstance(detector, Reconstruction):
             return clear_reconstruction.clear(task, detector)
-        return _fewest([clear_linked.clear(task, local) for local in self._members])
+        return None if self._joint is None else clear_linked.clear(task, self._joint)
+
+    def _by_levels(self, task: Task, raw: RawRow | None) -> Clearing | None:
+        """Return what moves raw windows, for a quadratic score or a sum that has one as a member."""
+        local = self._joint if self._local is None else self._local
+        if local is None or raw is None or raw.cells is not None or not self._apart:
+            return None
+        return clear_levels.clear(task, local, raw)
 
     def _is_final(self, task: Task) -> bool:
         """Return whether what was copied would hardly do with fewer signals than what was computed."""
@@ -180,10 +188,12 @@ class Clearer:
         return Local(self.capability, self.normal.frame)
 
     @cached_property
-    def _members(self) -> list[Local]:
-        """The quadratic members of a sum of linked scores."""
-        members = self.capability.members() if isinstance(self.capability, LinkedSum) else ()
-        return [Local(m, self.normal.frame) for m in members if isinstance(m, QuadraticForm)]
+    def _joint(self) -> Local | None:
+        """The quadratic members of a sum of linked scores, as one form; None without any."""
+        if not isinstance(self.capability, LinkedSum):
+            return None
+        joint = JointForm(self.capability, self.normal)
+        return Local(joint, self.normal.frame) if joint.useful else None
 
     @cached_property
     def _splits(self) -> Splits:
