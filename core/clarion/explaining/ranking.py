@@ -25,13 +25,11 @@ from clarion.explaining.rarity import FLOOR, Rarity, rarity
 from clarion.explaining.relations import Relations
 from clarion.features import rows_by_asset
 from clarion.frames import Frame, Signal, SignalKind
-from clarion.kernels.surprise import departures, jumps
+from clarion.kernels.surprise import departures, jumps, moments
 from clarion.state import State, nested, unnested
 
 SPANS = frozen(np.array([1.0, 8.0, 64.0, 512.0]))
 """Rows behind each running mean, in equal steps of the logarithm: from sudden changes to lasting ones."""
-_LARGEST = 1e300
-"""Scales stay below, so that no signal overflows."""
 _SAME = 1e-12
 """Range, as a share of a signal's size, that is rounding: it never moved."""
 
@@ -161,16 +159,13 @@ class SignalRanking:
 
 def _center_and_scale(values: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return each column's mean, and its deviation plus `FLOOR` of its range; 0 if it never moved."""
-    present = ~np.isnan(values)
-    size = np.where(present, np.abs(values), 0.0).max(axis=0)
+    low, high = (np.nan_to_num(f.reduce(values, axis=0)) for f in (np.fmin, np.fmax))
+    size = np.maximum(np.abs(low), np.abs(high))
     size = np.where(size > 0, size, 1.0)
-    share = np.where(present, values, 0.0) / size  # no square of a share overflows
-    count = np.maximum(present.sum(axis=0), 1)
-    mean = share.sum(axis=0) / count
-    deviation = np.sqrt((np.where(present, share - mean, 0.0) ** 2).sum(axis=0) / count)
-    highest = np.where(present, share, -np.inf).max(axis=0)
-    reach = np.maximum(highest - np.where(present, share, np.inf).min(axis=0), 0.0)
-    scale = np.minimum((deviation + FLOOR * reach) * size, _LARGEST)
+    mean, deviation = moments(values, size)
+    reach = high / size - low / size
+    with np.errstate(over="ignore"):
+        scale = np.minimum((deviation + FLOOR * reach) * size, np.finfo(float).max)
     return frozen(mean * size), frozen(np.where(reach > _SAME, scale, 0.0))
 
 

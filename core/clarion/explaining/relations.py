@@ -94,7 +94,11 @@ def _gaussian(points: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return mean and inverse covariance, shrunk, of rows, a missing number at its mean."""
     present = ~np.isnan(points)
     mean = np.where(present, points, 0.0).sum(axis=0) / np.maximum(present.sum(axis=0), 1)
-    middle, deviation, correlation = shrunk_gaussian(np.where(present, points, mean))
+    filled = np.where(present, points, mean)
+    middle, deviation, correlation = shrunk_gaussian(filled)
+    never = np.ptp(filled, axis=0) == 0  # foretells nothing; its first move counts as it is
+    correlation[never], correlation[:, never] = 0.0, 0.0
+    correlation[never, never] = 1.0
     precision = np.linalg.inv(correlation) / np.outer(deviation, deviation)
     return frozen(middle), frozen(precision)
 

@@ -27,6 +27,27 @@ def squashed(deviation: float) -> float:
 
 
 @kernel
+def moments(values: FloatArray, size: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Return mean and standard deviation of each column (n, d), as shares of ``size`` (d,), > 0.
+
+    Where no number is larger than its column's size, no square overflows. NaN is left out; of a
+    column of nothing else both are 0.
+    """
+    n, d = values.shape
+    mean, deviation, count = np.zeros(d), np.zeros(d), np.zeros(d)
+    for i in range(n):
+        for j in range(d):
+            if not math.isnan(values[i, j]):
+                count[j] += 1.0
+                mean[j] += (values[i, j] / size[j] - mean[j]) / count[j]
+    for i in range(n):
+        for j in range(d):
+            if not math.isnan(values[i, j]):
+                deviation[j] += (values[i, j] / size[j] - mean[j]) ** 2 / count[j]
+    return mean, np.sqrt(deviation)
+
+
+@kernel
 def departures(
     values: FloatArray, center: FloatArray, scale: FloatArray, first: float
 ) -> FloatArray:
