@@ -17,6 +17,7 @@ from clarion.plugins import load_plugins
 T = TypeVar("T")
 
 FITTED_ROWS = 2000
+FITTING_SEED = 2
 BACKGROUND_ROWS = 128
 """As many as a pipeline keeps by default."""
 _FACTORS = 5
@@ -44,7 +45,7 @@ def scorable(detector: str, d: int) -> Scorable:
     """Return a detector fitted with its defaults, and a background."""
     registries = load_plugins()
     rows = Frame.of(normal_rows(FITTED_ROWS, d, seed=1))
-    context = FitContext(np.random.default_rng(2), registries)
+    context = FitContext(np.random.default_rng(FITTING_SEED), registries)
     fitted = registries.detectors.build(detector, {}).fit(rows, None, context)
     return Scorable(fitted.score, rows.take(slice(0, BACKGROUND_ROWS)), fitted)
 

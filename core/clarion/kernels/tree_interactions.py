@@ -14,12 +14,13 @@ from numpy.typing import NDArray
 
 from clarion.arrays import BoolArray, FloatArray
 from clarion.kernels.compiled import kernel
-from clarion.kernels.tree_program import (
+from clarion.kernels.tree_edges import (
     BEFORE,
     EARLIER,
     FEATURE,
     LEAF,
     LEVEL,
+    NODE,
     NODES,
     PLAYER,
     REACH,
@@ -27,9 +28,10 @@ from clarion.kernels.tree_program import (
     SHARE,
     THRESHOLD,
     VALUE,
-    TreeProgram,
+    WEIGHT,
     as_single,
 )
+from clarion.kernels.tree_program import TreeProgram
 
 
 def tree_interactions(points: FloatArray, program: TreeProgram) -> FloatArray:
@@ -48,8 +50,8 @@ def tree_interactions(points: FloatArray, program: TreeProgram) -> FloatArray:
 @kernel
 def _add_rows(rows: NDArray[np.float32], program: TreeProgram, out: FloatArray) -> None:
     for i in range(len(rows)):
-        for group in range(len(program.nodes)):
-            _walk(rows[i], program, program.nodes[group], program.weights[group], out[i])
+        for rule in program.rules:
+            _walk(rows[i], program, rule[NODE], rule[WEIGHT], out[i])
 
 
 @kernel

@@ -21,7 +21,7 @@ from scipy.special import beta
 
 from clarion.arrays import FloatArray, Int64Array
 from clarion.kernels.compiled import kernel
-from clarion.kernels.tree_program import (
+from clarion.kernels.tree_edges import (
     EARLIER,
     FEATURE,
     LEAF,
@@ -30,10 +30,10 @@ from clarion.kernels.tree_program import (
     RIGHT,
     THRESHOLD,
     VALUE,
-    TreeProgram,
     as_single,
     carry,
 )
+from clarion.kernels.tree_program import TreeProgram
 
 _MOST_LANES = 512
 """Background rows in flight, at most."""
@@ -118,7 +118,6 @@ def _walk(
     size = (program.levels + 1) * int(width)
     absent, only, sums = np.ones(size, np.int64), np.zeros(size, np.int64), np.zeros(2 * size)
     dead = shares.shape[2] - 1
-    only[m : int(width)] = dead
     present = np.ones(program.levels + 1, np.bool_)
     others = np.zeros(program.levels + 1, np.int64)
     open_at = np.zeros(program.levels + 1, np.uint64)

@@ -24,13 +24,21 @@ from clarion.detectors import Forest
 from clarion.kernels.compiled import kernel
 from clarion.kernels.forest import require_trees
 from clarion.kernels.product_shap import quadrature
-
-LEVEL, EARLIER, FEATURE, PLAYER, RIGHT, LEAF = range(6)
-"""Columns of `TreeProgram.places`."""
-THRESHOLD, SHARE, REACH, BEFORE, VALUE = range(5)
-"""Columns of `TreeProgram.numbers`."""
-NODES = 4
-"""Quadrature nodes worked on at a time."""
+from clarion.kernels.tree_edges import (
+    BEFORE,
+    EARLIER,
+    FEATURE,
+    LEAF,
+    LEVEL,
+    NODES,
+    PLAYER,
+    REACH,
+    RIGHT,
+    SHARE,
+    THRESHOLD,
+    VALUE,
+)
+from clarion.kernels.tree_terms import kept_terms
 
 
 class TreeProgram(NamedTuple):
@@ -46,8 +54,12 @@ class TreeProgram(NamedTuple):
         Shape ``(n_edges, 5)``: threshold; share of the rows above that take the edge, by cover; the
         product of the shares of its player's edges, down to this one and (1 if none) without it;
         what the leaf adds to the score.
-    nodes, weights
-        Shape ``(groups, 4)``: quadrature on [0, 1], exact for the most players on a path.
+    rules
+        Shape ``(groups, 3, 4)``: quadrature on [0, 1], exact for the most players on a path: nodes,
+        weights, and ``-weight / (1 - node)``.
+    terms
+        Shape ``(groups, n_edges * TERMS)``: what `tree_terms` says of each edge; ``(groups, 0)``
+        where that is too much to keep.
     levels, n_players, most_players
         The deepest level, the number of players, and how many distinct ones a path asks at most.
     base_value
@@ -56,8 +68,8 @@ class TreeProgram(NamedTuple):
 
     places: NDArray[np.uint32]
     numbers: FloatArray
-    nodes: FloatArray
-    weights: FloatArray
+    rules: FloatArray
+    terms: FloatArray
     levels: int
     n_players: int
     most_players: int
@@ -78,10 +90,11 @@ def tree_program(forest: Forest, player_of_feature: Int64Array) -> TreeProgram:
     numbers = np.zeros((n_edges, 5))
     share = forest.scale / len(forest.roots)
     levels, most = _write_edges(_plain(forest), player_of_feature, share, places, numbers)
-    nodes, weights = _grouped(*quadrature(most))
     players = int(player_of_feature.max(initial=-1)) + 1
     base = mean_over_cover(forest)
-    return TreeProgram(places, numbers, nodes, weights, levels, players, most, base)
+    rules = _rules(most)
+    terms = kept_terms(places, numbers, rules, levels)
+    return TreeProgram(places, numbers, rules, terms, levels, players, most, base)
 
 
 def mean_over_cover(forest: Forest) -> float:
@@ -93,29 +106,13 @@ def mean_over_cover(forest: Forest) -> float:
     return forest.offset + forest.scale * mean
 
 
-def _grouped(nodes: FloatArray, weights: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Return nodes and weights in rows of four; those that fill up weigh nothing."""
+def _rules(most: int) -> FloatArray:
+    """Return `TreeProgram.rules` for ``most`` players; nodes that fill up the last weigh nothing."""
+    nodes, weights = quadrature(most)
     filler = -len(nodes) % NODES
-    padded = np.pad(nodes, (0, filler), constant_values=0.5), np.pad(weights, (0, filler))
-    return padded[0].reshape(-1, NODES), padded[1].reshape(-1, NODES)
-
-
-@kernel
-def carry(sums: FloatArray, level: np.uint64, size: np.uint64, right: bool) -> None:
-    """Add the ``size`` sums of a level to those of the level above; a left edge comes first."""
-    here, above = level * size, (level - np.uint64(1)) * size
-    if right:
-        for i in range(size):
-            sums[above + i] += sums[here + i]
-    else:
-        for i in range(size):
-            sums[above + i] = sums[here + i]
-
-
-def as_single(points: FloatArray) -> NDArray[np.float32]:
-    """Return ``points`` in single precision, as trees compare them; infinite beyond its range."""
-    with np.errstate(over="ignore"):
-        return np.ascontiguousarray(points, np.float32)
+    nodes, weights = np.pad(nodes, (0, filler), constant_values=0.5), np.pad(weights, (0, filler))
+    rules = np.stack([nodes, weights, -weights / (1.0 - nodes)])
+    return np.ascontiguousarray(rules.reshape(3, -1, NODES).transpose(1, 0, 2))
 
 
 class _Trees(NamedTuple):

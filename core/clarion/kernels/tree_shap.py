@@ -20,29 +20,35 @@ from numpy.typing import NDArray
 
 from clarion.arrays import FloatArray
 from clarion.kernels.compiled import kernel
-from clarion.kernels.tree_program import (
-    BEFORE,
+from clarion.kernels.tree_edges import (
     EARLIER,
     FEATURE,
     LEAF,
     LEVEL,
     NODES,
     PLAYER,
-    REACH,
     RIGHT,
-    SHARE,
     THRESHOLD,
-    VALUE,
-    TreeProgram,
     as_single,
-    carry,
+    is_pair,
 )
+from clarion.kernels.tree_program import TreeProgram
 from clarion.kernels.tree_shap_row import add_row_by_row
+from clarion.kernels.tree_terms import (
+    GAIN_NO,
+    GAIN_YES,
+    LOST,
+    NO,
+    TERMS,
+    YES,
+    four,
+    write_terms,
+)
 
 _ALONE = 3
-"""Rows for which going one by one is faster. Measured: 0.2 ms a row, a block of 8 takes 0.9 ms."""
+"""Rows for which going one by one is faster."""
 _MOST_LANES = 128
-"""Rows in flight, at most. Measured: 64 / 128 / 256 take 21.8 / 17.6 / 17.5 us a row."""
+"""Rows in flight, at most. Measured best of 64 to 256."""
 _VECTOR = 8
 """Doubles in the widest registers there are."""
 
@@ -55,7 +61,7 @@ def tree_shap(points: FloatArray, program: TreeProgram) -> FloatArray:
     """Return the SHAP values of each row of ``points`` (n, d), shape ``(n, n_players)``.
 
     Points are compared as float32, so that beyond its range counts as infinite. A row gets the same
-    bits in any batch. Memory: 10 KB a level of the deepest tree.
+    bits in any batch. Memory: 14 KB a level of the deepest tree.
     """
     rows = as_single(points)
     out = np.zeros((len(rows), program.n_players))
@@ -83,8 +89,8 @@ def _add_block_by_block(
             for j in range(d):
                 cells[j * width + r] = rows[first + r, j]
         totals[:] = 0.0
-        for group in range(len(program.nodes)):
-            _walk(program, program.nodes[group], program.weights[group], cells, totals, U(width))
+        for group in range(len(program.rules)):
+            _walk(program, group, cells, totals, U(width))
         for r in range(count):
             for j in range(players):
                 out[first + r, j] = totals[j * width + r]
@@ -92,47 +98,54 @@ def _add_block_by_block(
 
 @kernel
 def _walk(
-    program: TreeProgram,
-    nodes: FloatArray,
-    weights: FloatArray,
-    cells: FloatArray,
-    totals: FloatArray,
-    width: np.uint64,
+    program: TreeProgram, group: int, cells: FloatArray, totals: FloatArray, width: np.uint64
 ) -> None:
     """Walk all edges down and up with four quadrature nodes, ``width`` rows side by side.
 
     Of each level, ``taken`` is 1 where the row takes all of the player's edges down to it, else 0;
-    ``products`` and ``sums`` are, of each node, of the factors above and of the leaves below; and
-    ``terms``, without lanes, factors not taken and taken, gains not taken and taken.
+    ``products`` are of the factors above, of each node; ``sums`` of the leaves below, of each side
+    and node; and ``terms``, without lanes, those kept or those of each level's edge.
     """
     places, numbers = program.places, program.numbers
-    size = (program.levels + 1) * int(width)
-    taken, products, sums = np.ones(size), np.ones(NODES * size), np.zeros(NODES * size)
-    terms = np.zeros((program.levels + 1) * 4 * NODES)
-    open_at = np.zeros(program.levels + 1, np.uint64)
-    n_edges = len(places)
+    levels = program.levels + 2
+    size = levels * int(width)
+    taken, products, sums = np.ones(size), np.ones(NODES * size), np.zeros(2 * NODES * size)
+    kept = program.terms.shape[1] > 0
+    terms = program.terms[group] if kept else np.ones(levels * TERMS)
+    open_at, paired = np.zeros(levels, np.int64), np.zeros(levels, np.bool_)
+    n_edges, edge = len(places), 0
     depth = U(0)
-    for edge in range(n_edges + 1):
+    while True:
         level = U(places[edge, LEVEL]) if edge < n_edges else U(1)
         while depth >= level:
             at = open_at[depth]
             left = (depth, U(places[at, EARLIER]), width)
-            _gain(sums, taken, terms, totals, U(places[at, PLAYER]) * width, left)
-            carry(sums, depth, width * U(NODES), places[at, RIGHT] != 0)
+            term = U(at if kept else int(depth)) * U(TERMS)
+            slot, to = U(2) * depth + U(places[at, RIGHT]), U(places[at, PLAYER]) * width
+            _gather(sums, slot, depth + U(1), paired[depth + U(1)], width)
+            _gain(sums, taken, terms, totals, (slot * U(NODES) * width, term, to), left)
             depth -= U(1)
         if edge == n_edges:
             break
         entered = (level, U(places[edge, EARLIER]), width)
         cell, right = U(places[edge, FEATURE]) * width, places[edge, RIGHT] != 0
+        paired[level] = is_pair(places, edge)
         _follow(cells, taken, cell, numbers[edge, THRESHOLD], right, entered)
-        _weigh(terms, numbers, edge, level, nodes, weights)
+        if not kept:
+            write_terms(terms, places, numbers, edge, program.rules[group])
+        term = U(edge if kept else int(level)) * U(TERMS)
+        above = (level - U(1)) * U(NODES) * width
         if places[edge, LEAF] != 0:
-            scaled = (numbers[edge, SHARE], numbers[edge, VALUE])
-            _descend(products, sums, taken, terms, scaled, entered)
+            slot = (U(2) * level + U(right)) * U(NODES) * width
+            _multiply(products, sums, taken, terms, (slot, term), entered)
+            to = U(places[edge, PLAYER]) * width
+            _gain(products, taken, terms, totals, (above, term, to), entered)
         else:
-            _descend(products, products, taken, terms, (numbers[edge, SHARE], 1.0), entered)
-        open_at[level] = edge
-        depth = level
+            below = above + U(NODES) * width
+            _multiply(products, products, taken, terms, (below, term), entered)
+            open_at[level] = edge
+            depth = level
+        edge += 1 + int(paired[level])
 
 
 @kernel
@@ -152,80 +165,78 @@ def _follow(
 
 
 @kernel
-def _weigh(
-    terms: FloatArray,
-    numbers: FloatArray,
-    edge: int,
-    level: np.uint64,
-    nodes: FloatArray,
-    weights: FloatArray,
-) -> None:
-    """Write the edge's factors and gains in rows that take the player's edges above it."""
-    at = level * U(4 * NODES)
-    reach, before = numbers[edge, REACH], numbers[edge, BEFORE]
-    for q in range(U(NODES)):
-        absent = 1.0 - nodes[q]
-        reached = absent * reach
-        above = 1.0 / (absent * before + nodes[q])
-        off = weights[q] * (1.0 - before) * above
-        whole = reached + nodes[q]
-        terms[at + q] = reached * above
-        terms[at + U(NODES) + q] = whole * above
-        terms[at + U(2 * NODES) + q] = -weights[q] / absent - off
-        terms[at + U(3 * NODES) + q] = weights[q] * (1.0 - reach) * (1.0 / whole) - off
-
-
-@kernel
-def _descend(
+def _multiply(
     products: FloatArray,
     target: FloatArray,
     taken: FloatArray,
     terms: FloatArray,
-    scaled: tuple[float, float],
+    spots: tuple[np.uint64, np.uint64],
     edge: Edge,
 ) -> None:
-    """Write the products down to the edge into ``target``, times a leaf's value."""
+    """Write the products above the edge times its factors to ``target``.
+
+    Where target and factors begin, ``spots`` tells.
+    """
     level, earlier, width = edge
-    share, scale = scaled
-    lost = share * scale
+    to, first = spots
     here, above = level * width, earlier * width
     for q in range(U(NODES)):
-        term = level * U(4 * NODES) + q
-        yes, no = terms[term + U(NODES)] * scale, terms[term] * scale
-        to = (level * U(NODES) + q) * width
-        at = to - U(NODES) * width
+        term = first + q
+        lost, yes, no = terms[term + U(LOST)], terms[term + U(YES)], terms[term + U(NO)]
+        at, start = ((level - U(1)) * U(NODES) + q) * width, to + q * width
         if earlier == U(0):
             for r in range(width):
-                target[to + r] = products[at + r] * (yes if taken[here + r] > 0.5 else no)
+                target[start + r] = products[at + r] * (yes if taken[here + r] > 0.5 else no)
         else:
             for r in range(width):
                 factor = yes if taken[here + r] > 0.5 else no
-                target[to + r] = products[at + r] * (factor if taken[above + r] > 0.5 else lost)
+                target[start + r] = products[at + r] * (factor if taken[above + r] > 0.5 else lost)
+
+
+@kernel
+def _gather(
+    sums: FloatArray, slot: np.uint64, below: np.uint64, paired: bool, width: np.uint64
+) -> None:
+    """Write an edge's sums: those of both branches below it; of a pair, they are in the first."""
+    size = U(NODES) * width
+    to, left = slot * size, U(2) * below * size
+    right = left + size
+    if paired:
+        for i in range(size):
+            sums[to + i] = sums[left + i]
+    else:
+        for i in range(size):
+            sums[to + i] = sums[left + i] + sums[right + i]
 
 
 @kernel
 def _gain(
-    sums: FloatArray,
+    owed: FloatArray,
     taken: FloatArray,
     terms: FloatArray,
     totals: FloatArray,
-    to: np.uint64,
+    spots: tuple[np.uint64, np.uint64, np.uint64],
     edge: Edge,
 ) -> None:
-    """Add to the player's total at ``to`` what the leaves below the edge owe it to the edge."""
+    """Add to a player's total the edge's gains times ``owed``.
+
+    Where what is owed, the edge's terms, and the total begin, ``spots`` tells.
+    """
     level, earlier, width = edge
-    n0, n1, n2, n3 = _four(terms, level * U(4 * NODES) + U(2 * NODES))
-    y0, y1, y2, y3 = _four(terms, level * U(4 * NODES) + U(3 * NODES))
+    s0, term, to = spots
+    g0, g1, g2, g3 = four(terms, term + U(GAIN_YES))
+    h0, h1, h2, h3 = four(terms, term + U(GAIN_NO))
     here, above = level * width, earlier * width
-    s0 = level * U(NODES) * width
     s1, s2, s3 = s0 + width, s0 + U(2) * width, s0 + U(3) * width
-    for r in range(width):
-        yes, so_far = taken[here + r] > 0.5, taken[above + r] > 0.5
-        low = sums[s0 + r] * (y0 if yes else n0) + sums[s1 + r] * (y1 if yes else n1)
-        high = sums[s2 + r] * (y2 if yes else n2) + sums[s3 + r] * (y3 if yes else n3)
-        totals[to + r] += low + high if so_far else 0.0
-
-
-@kernel
-def _four(terms: FloatArray, at: np.uint64) -> tuple[float, float, float, float]:
-    return terms[at], terms[at + U(1)], terms[at + U(2)], terms[at + U(3)]
+    if earlier == U(0):
+        for r in range(width):
+            yes = taken[here + r] > 0.5
+            low = owed[s0 + r] * (g0 if yes else h0) + owed[s1 + r] * (g1 if yes else h1)
+            high = owed[s2 + r] * (g2 if yes else h2) + owed[s3 + r] * (g3 if yes else h3)
+            totals[to + r] += low + high
+    else:
+        for r in range(width):
+            yes, so_far = taken[here + r] > 0.5, taken[above + r] > 0.5
+            low = owed[s0 + r] * (g0 if yes else h0) + owed[s1 + r] * (g1 if yes else h1)
+            high = owed[s2 + r] * (g2 if yes else h2) + owed[s3 + r] * (g3 if yes else h3)
+            totals[to + r] += low + high if so_far else 0.0

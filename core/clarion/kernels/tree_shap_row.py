@@ -10,22 +10,19 @@ from numpy.typing import NDArray
 
 from clarion.arrays import FloatArray
 from clarion.kernels.compiled import kernel
-from clarion.kernels.tree_program import (
-    BEFORE,
+from clarion.kernels.tree_edges import (
     EARLIER,
     FEATURE,
     LEAF,
     LEVEL,
     NODES,
     PLAYER,
-    REACH,
     RIGHT,
-    SHARE,
     THRESHOLD,
-    VALUE,
-    TreeProgram,
-    carry,
+    is_pair,
 )
+from clarion.kernels.tree_program import TreeProgram
+from clarion.kernels.tree_terms import GAIN_NO, GAIN_YES, LOST, NO, TERMS, YES, write_terms
 
 U = np.uint64  # unsigned offsets: numba then leaves out the test for negative indices
 
@@ -34,68 +31,74 @@ U = np.uint64  # unsigned offsets: numba then leaves out the test for negative i
 def add_row_by_row(rows: NDArray[np.float32], program: TreeProgram, out: FloatArray) -> None:
     """Add the SHAP values of ``rows`` (n, d) to ``out`` (n, n_players)."""
     for i in range(len(rows)):
-        for group in range(len(program.nodes)):
-            _walk(rows[i], program, program.nodes[group], program.weights[group], out[i])
+        for group in range(len(program.rules)):
+            _walk(rows[i], program, group, out[i])
 
 
 @kernel
-def _walk(
-    row: NDArray[np.float32],
-    program: TreeProgram,
-    nodes: FloatArray,
-    weights: FloatArray,
-    out: FloatArray,
-) -> None:
-    """Walk all edges down and up with four quadrature nodes, which are the lanes.
+def _walk(row: NDArray[np.float32], program: TreeProgram, group: int, out: FloatArray) -> None:
+    """Walk all edges down and up with four quadrature nodes.
 
     Of each level, ``taken`` says whether the row takes all of the player's edges down to it;
-    ``products``, ``sums``, ``gains`` and ``inverse`` are, of each node, of the factors above, of
-    the leaves below, what the player gains from these, and ``1 / ((1 - t) z + t)``.
+    ``products`` are of the factors above, of each node; ``sums`` of the leaves below, of each side
+    and node; and ``terms`` are those kept or those of each level's edge.
     """
     places, numbers = program.places, program.numbers
-    size = (program.levels + 1) * NODES
-    products, sums, gains, inverse = np.ones(size), np.zeros(size), np.zeros(size), np.ones(size)
-    taken = np.ones(program.levels + 1, np.bool_)
-    open_at = np.zeros(program.levels + 1, np.uint64)
-    n_edges = len(places)
+    levels = program.levels + 2
+    products, sums = np.ones(levels * NODES), np.zeros(2 * levels * NODES)
+    kept = program.terms.shape[1] > 0
+    terms = program.terms[group] if kept else np.ones(levels * TERMS)
+    taken, paired = np.ones(levels, np.bool_), np.zeros(levels, np.bool_)
+    open_at = np.zeros(levels, np.int64)
+    n_edges, edge = len(places), 0
     depth = U(0)
-    for edge in range(n_edges + 1):
+    while True:
         level = U(places[edge, LEVEL]) if edge < n_edges else U(1)
         while depth >= level:
             at = open_at[depth]
-            out[places[at, PLAYER]] += _gain(sums, gains, depth * U(NODES))
-            carry(sums, depth, U(NODES), places[at, RIGHT] != 0)
+            slot = (U(2) * depth + U(places[at, RIGHT])) * U(NODES)
+            _gather(sums, slot, U(2 * NODES) * (depth + U(1)), paired[depth + U(1)])
+            if taken[places[at, EARLIER]]:
+                gain = U(at if kept else int(depth)) * U(TERMS)
+                gain += U(GAIN_YES if taken[depth] else GAIN_NO)
+                out[places[at, PLAYER]] += _dot(sums, slot, terms, gain)
             depth -= U(1)
         if edge == n_edges:
             break
         goes_right = row[places[edge, FEATURE]] > numbers[edge, THRESHOLD]
-        so_far = taken[places[edge, EARLIER]]
-        yes = so_far and goes_right == (places[edge, RIGHT] != 0)
-        taken[level] = yes
-        scale = numbers[edge, VALUE] if places[edge, LEAF] != 0 else 1.0
-        lost = numbers[edge, SHARE] * scale
-        target = sums if places[edge, LEAF] != 0 else products
-        reach, before = numbers[edge, REACH], numbers[edge, BEFORE]
-        here, last = level * U(NODES), U(places[edge, EARLIER]) * U(NODES)
-        for q in range(U(NODES)):
-            absent = 1.0 - nodes[q]
-            reached = absent * reach
-            above = inverse[last + q]
-            off = weights[q] * (1.0 - before) * above
-            whole = reached + nodes[q]
-            inverse[here + q] = 1.0 / whole
-            factor = (whole if yes else reached) * above * scale
-            gain = weights[q] * (1.0 - reach) * inverse[here + q] if yes else -weights[q] / absent
-            gains[here + q] = gain - off if so_far else 0.0
-            product = products[here - U(NODES) + q]
-            target[here + q] = product * (factor if so_far else lost)
-        open_at[level] = edge
-        depth = level
+        so_far, right = taken[places[edge, EARLIER]], places[edge, RIGHT] != 0
+        taken[level] = so_far and goes_right == right
+        paired[level] = is_pair(places, edge)
+        if not kept:
+            write_terms(terms, places, numbers, edge, program.rules[group])
+        above, term = (level - U(1)) * U(NODES), U(edge if kept else int(level)) * U(TERMS)
+        factor = term + U((YES if taken[level] else NO) if so_far else LOST)
+        if places[edge, LEAF] != 0:
+            slot = (U(2) * level + U(right)) * U(NODES)
+            for q in range(U(NODES)):
+                sums[slot + q] = products[above + q] * terms[factor + q]
+            if so_far:
+                gain = term + U(GAIN_YES if taken[level] else GAIN_NO)
+                out[places[edge, PLAYER]] += _dot(products, above, terms, gain)
+        else:
+            for q in range(U(NODES)):
+                products[above + U(NODES) + q] = products[above + q] * terms[factor + q]
+            open_at[level] = edge
+            depth = level
+        edge += 1 + int(paired[level])
 
 
 @kernel
-def _gain(sums: FloatArray, gains: FloatArray, at: np.uint64) -> float:
-    low = sums[at] * gains[at] + sums[at + U(1)] * gains[at + U(1)]
-    high = sums[at + U(2)] * gains[at + U(2)] + sums[at + U(3)] * gains[at + U(3)]
+def _gather(sums: FloatArray, slot: np.uint64, below: np.uint64, paired: bool) -> None:
+    """Write an edge's sums: those of both branches below it; of a pair, they are in the first."""
+    for q in range(U(NODES)):
+        left, right = sums[below + q], sums[below + U(NODES) + q]
+        sums[slot + q] = left if paired else left + right
+
+
+@kernel
+def _dot(left: FloatArray, at: np.uint64, right: FloatArray, start: np.uint64) -> float:
+    low = left[at] * right[start] + left[at + U(1)] * right[start + U(1)]
+    high = left[at + U(2)] * right[start + U(2)] + left[at + U(3)] * right[start + U(3)]
     total: float = low + high
     return total

@@ -9,6 +9,7 @@ import pytest
 from clarion.arrays import FloatArray, Int64Array
 from clarion.detectors import Forest
 from clarion.errors import ArtifactCorruptError
+from clarion.kernels import tree_terms
 from clarion.kernels.tree_program import tree_program
 from clarion.kernels.tree_shap import tree_shap
 from clarion.testing.capabilities import leaf_values
@@ -123,6 +124,18 @@ def test_a_row_gets_the_same_bits_in_any_batch(grown: MakeForest, depth: int) ->
         assert np.concatenate(parts).tobytes() == together.tobytes()
     turned = tree_shap(points[::-1], program)[::-1]
     assert np.ascontiguousarray(turned).tobytes() == together.tobytes()
+
+
+def test_terms_too_many_to_keep_are_found_again(
+    grown: MakeForest, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    forest, points = grown(12, (9,) * 9, cover=400.0), rows(20, 12)
+    kept = tree_program(forest, np.arange(12))
+    monkeypatch.setattr(tree_terms, "_MOST_BYTES", kept.terms.nbytes - 1)
+    found = tree_program(forest, np.arange(12))
+    assert not found.terms.size
+    assert tree_shap(points, found).tobytes() == tree_shap(points, kept).tobytes()
+    assert tree_shap(points[:1], found).tobytes() == tree_shap(points[:1], kept).tobytes()
 
 
 def test_what_no_split_asks_for_gets_nothing(grown: MakeForest) -> None:
