@@ -85,11 +85,14 @@ class Loaded:
         return self._costs.get(_key(policy))
 
     def measured_cost(self, policy: ExplanationPolicy) -> float:
-        """Measure what explaining one row takes, and remember it; 0 where it cannot be explained."""
+        """Measure what explaining one row takes, and remember it; 0 where it cannot be explained.
+
+        What cannot be is not remembered: only names that the model knows bound a policy's size.
+        """
         try:
             seconds = _quickest(lambda: self.pipeline.cost(_key(policy)))
         except ClarionError:
-            seconds = 0.0  # the real call raises it again, to the caller who asked
+            return 0.0  # the real call raises it again, to the caller who asked
         with self._lock:
             if len(self._costs) >= _MAX_COSTS:
                 self._costs.pop(next(iter(self._costs)))

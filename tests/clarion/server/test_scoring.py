@@ -206,9 +206,14 @@ async def test_a_cost_is_measured_once_and_bounded(
     assert known is not None
     assert known > 0
     assert model.known_cost(ExplanationPolicy(max_evaluations=2000)) == known
-    for i in range(200):
-        model.measured_cost(ExplanationPolicy(explainer=f"unknown-{i}"))
-    assert len(model._costs) <= 64
+    costs = dict(model._costs)
+    nonsense = PlayerChoice(groups=(SignalGroup("g", ("no such signal",)),))
+    assert model.measured_cost(ExplanationPolicy(players=nonsense)) == 0
+    assert model._costs == costs
+    for i in range(70):
+        named = PlayerChoice(groups=(SignalGroup(f"g{i}", ("x0",)),))
+        model.measured_cost(ExplanationPolicy(players=named))
+    assert len(model._costs) == 64
 
 
 async def test_more_explaining_than_a_call_has_time_for_is_not_begun(
