@@ -51,14 +51,14 @@ def located(report: ExplanationReport) -> Table:
 
 def injected(report: ExplanationReport) -> Table:
     """Return how rankings find what was injected; empty where nothing was."""
-    heads = ("injected", "segments", "noticed", "onset error, rows", *_HITS, "random @100")
+    heads = ("injected", "segments", "noticed", "onset, rows", *_HITS[:2], "random @100")
     rows = tuple(
         (
             found.kind,
             f"{found.segment_count:,}",
             share(found.noticed_share),
             _number(found.onset_error_rows),
-            *_hits(found.hits),
+            *_hits(found.hits)[:2],
             share(found.random_hits.hit_rate_100),
             share(found.false_culprit_share),
         )
