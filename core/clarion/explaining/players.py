@@ -18,7 +18,7 @@ from clarion.arrays import Int64Array
 from clarion.errors import InvalidParameterError, LimitExceededError
 
 MAX_PLAYERS = 4096
-"""Players of one game at most: as many as a frame may have signals; time blocks could be more."""
+"""Players that time blocks may make; the signals themselves are as many as the model has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,12 +128,12 @@ class Roster:
         InvalidParameterError
             A group has a signal that the model has not, or the name of another player.
         LimitExceededError
-            More than `MAX_PLAYERS` players.
+            Time blocks that make more than `MAX_PLAYERS` players.
         """
         groups, group_of = _groups(choice, signals)
         rows = choice.block_rows
         blocks = 1 if rows is None else last_lag // rows + 1
-        if len(groups) * blocks > MAX_PLAYERS:
+        if blocks > 1 and len(groups) * blocks > MAX_PLAYERS:
             raise LimitExceededError(
                 f"{len(groups)} signals or groups in {blocks} time blocks each are "
                 f"{len(groups) * blocks} players, more than {MAX_PLAYERS}; make the blocks longer",

@@ -277,6 +277,9 @@ def test_more_players_than_a_frame_may_have_signals_are_refused() -> None:
     with pytest.raises(LimitExceededError, match="5005 players, more than 4096") as caught:
         Roster.of(PlayerChoice(1), names, last_lag=1000)
     assert caught.value.field == "policy.block_rows"
+    wide = [f"x{i}" for i in range(5000)]
+    for choice in (PlayerChoice(), PlayerChoice(10)):
+        assert len(Roster.of(choice, wide, last_lag=9).players) == 5000
 
 
 def test_however_long_a_window_is_its_blocks_are_found_by_its_ends() -> None:

@@ -64,6 +64,17 @@ def test_a_time_block_has_one_row_unless_said() -> None:
     assert policy_from_proto(policy).players == PlayerChoice(7)
 
 
+def test_millions_of_grouped_signals_are_refused_at_once() -> None:
+    names = [f"x{i}" for i in range(4000)]
+    groups = [pb.SignalGroup(name=f"g{i}", signals=names) for i in range(100)]
+    policy = pb.ExplanationPolicy(groups=groups)
+    begun = time.perf_counter()
+    with pytest.raises(InvalidParameterError, match="name 400000 signals") as caught:
+        policy_from_proto(policy)
+    assert caught.value.field == "policy.groups"
+    assert time.perf_counter() - begun < 0.1
+
+
 @pytest.mark.parametrize("players", [pb.PLAYERS_UNSPECIFIED, pb.PLAYERS_SIGNALS])
 def test_rows_of_a_block_without_blocks_are_refused(players: pb.Players.ValueType) -> None:
     with pytest.raises(InvalidParameterError, match="PLAYERS_SIGNAL_BLOCKS") as caught:

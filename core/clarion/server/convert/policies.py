@@ -20,6 +20,8 @@ _ROWS: dict[int, ExplainedRows] = {
     pb.EXPLAINED_ROWS_ANOMALOUS: ExplainedRows.ANOMALOUS,
     pb.EXPLAINED_ROWS_ALL: ExplainedRows.ALL,
 }
+MAX_GROUPED_SIGNALS = 100_000
+"""Signals that all groups of a policy may name: a request has room for millions."""
 _VIEWS: dict[int, View] = {
     pb.VIEW_UNSPECIFIED: View.BASIC,
     pb.VIEW_COLUMNS: View.COLUMNS,
@@ -66,13 +68,20 @@ def _players(message: pb.ExplanationPolicy) -> PlayerChoice:
     Raises
     ------
     InvalidParameterError
-        Rows of a block without blocks; groups that cannot be, see `PlayerChoice`.
+        Rows of a block without blocks; groups of more signals than `MAX_GROUPED_SIGNALS`, or that
+        cannot be, see `PlayerChoice`.
     """
     blocks = message.players == pb.PLAYERS_SIGNAL_BLOCKS
     if message.HasField("block_rows") and not blocks:
         raise InvalidParameterError(
             "block_rows is for the players PLAYERS_SIGNAL_BLOCKS only; ask for these, or leave it out",
             field="policy.block_rows",
+        )
+    named = sum(len(group.signals) for group in message.groups)
+    if named > MAX_GROUPED_SIGNALS:
+        raise InvalidParameterError(
+            f"the groups name {named} signals, more than {MAX_GROUPED_SIGNALS}; name fewer",
+            field="policy.groups",
         )
     rows = message.block_rows if message.HasField("block_rows") else 1
     groups = tuple(SignalGroup(group.name, tuple(group.signals)) for group in message.groups)
