@@ -1,3 +1,4 @@
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
@@ -7,10 +8,16 @@ import pytest
 
 from clarion.arrays import FloatArray
 from clarion.detectors import Forest
-from clarion.errors import UnsupportedPairError
-from clarion.explainers import Attribution, Label, Scorable
+from clarion.errors import MissingExtraError, UnsupportedPairError
+from clarion.explainers import Attribution, Explainer, Interactions, Label, Role, Scorable
+from clarion.explaining import ladder
 from clarion.frames import Frame
+from clarion.plugins import load_plugins
+from clarion.testing.games import shapley_values as by_enumeration
+from clarion.testing.games import worth
+from clarion_explainers.shap_tree import ShapTree
 from clarion_explainers.tree_shap import TreeShap
+from clarion_explainers.tree_shap_interventional import TreeShapInterventional
 
 
 @dataclass
@@ -91,8 +98,13 @@ def rows(n: int, d: int) -> Frame:
     return Frame.of(np.random.default_rng(1).normal(size=(n, d)))
 
 
-def explain(case: Scorable, frame: Frame) -> Attribution:
-    return TreeShap().explain(case, frame, evaluations=0, seeds=np.zeros(len(frame), np.uint64))
+def explain(case: Scorable, frame: Frame, explainer: Explainer | None = None) -> Attribution:
+    seeds = np.zeros(len(frame), np.uint64)
+    return (explainer or TreeShap()).explain(case, frame, evaluations=0, seeds=seeds)
+
+
+def grouped(case: Scorable, players: tuple[int, ...]) -> Scorable:
+    return Scorable(case.score, case.background, case.capability, np.array(players))
 
 
 @pytest.mark.parametrize(
@@ -197,3 +209,92 @@ def test_detectors_without_trees_are_refused() -> None:
     assert TreeShap().supports(alone) is None
     with pytest.raises(UnsupportedPairError, match="TreeEnsemble"):
         explain(alone, rows(1, 2))
+
+
+@pytest.mark.parametrize("explainer", [TreeShap(), TreeShapInterventional()])
+@pytest.mark.parametrize("players", [(0, 1, 2, 3, 4), (1, 0, 2, 1, 0)])
+def test_players_come_and_go_as_one_in_either_game(
+    explainer: Explainer, players: tuple[int, ...]
+) -> None:
+    case, frame = grouped(scorable(5, (6, 3, 6)), players), rows(4, 5)
+    answer = explain(case, frame, explainer)
+    assert answer.label is Label.EXACT
+    assert answer.contributions.shape == (4, case.n_players)
+    for i in range(4):
+        game = worth(case, answer.value_function, frame.take(slice(i, i + 1)))
+        np.testing.assert_allclose(answer.contributions[i], by_enumeration(game), atol=1e-12)
+        assert answer.base_value[i] == pytest.approx(game[0], abs=1e-12)
+
+
+def test_the_two_games_differ_in_what_absent_means() -> None:
+    """Half of the training rows were above 0, and no background row is."""
+    forest = Forest(
+        roots=np.array([0]),
+        left=np.array([1, -1, -1]),
+        right=np.array([2, -1, -1]),
+        feature=np.zeros(3, np.int64),
+        threshold=np.zeros(3),
+        value=np.array([0.0, 0.0, 1.0]),
+        cover=np.array([4.0, 2.0, 2.0]),
+        scale=1.0,
+    )
+    detector = Trees(forest)
+    case = Scorable(detector.score, Frame.of([[-1.0, -1.0]] * 3), detector)
+    row = Frame.of([[1.0, 1.0]])
+    path, background = explain(case, row), explain(case, row, TreeShapInterventional())
+    assert (path.base_value[0], path.contributions.tolist()) == (0.5, [[0.5, 0.0]])
+    assert (background.base_value[0], background.contributions.tolist()) == (0.0, [[1.0, 0.0]])
+
+
+def test_interactions_are_those_of_the_same_game() -> None:
+    """Pairs of a player sum to what it adds last less what it adds first, if pairs are all there is."""
+    case, frame = scorable(4, (2, 2, 2)), rows(5, 4)
+    explainer = TreeShap()
+    assert isinstance(explainer, Interactions)
+    pairs = explainer.interactions(case, frame)
+    for i in range(5):
+        game = worth(case, "path", frame.take(slice(i, i + 1)))
+        last = np.array([game[-1] - game[-1 - 2**j] for j in range(4)])
+        first = np.array([game[2**j] - game[0] for j in range(4)])
+        np.testing.assert_allclose(pairs[i].sum(axis=1), last - first, atol=1e-12)
+    with pytest.raises(UnsupportedPairError, match="'tree_shap'"):
+        explainer.interactions(Scorable(case.score, case.background), frame)
+
+
+@pytest.mark.parametrize("depths", [(3, 0, 6), (9,) * 20])
+def test_the_library_says_the_same(depths: tuple[int, ...]) -> None:
+    pytest.importorskip("shap")
+    case, frame = scorable(7, depths), rows(40, 7)
+    own, library = explain(case, frame), explain(case, frame, ShapTree())
+    np.testing.assert_allclose(own.contributions, library.contributions, atol=1e-12)
+    np.testing.assert_array_equal(own.base_value, library.base_value)
+    assert (own.label, own.value_function) == (library.label, library.value_function)
+
+
+def test_the_library_is_asked_by_name_only_and_knows_no_groups() -> None:
+    case = scorable(3)
+    able = [rung.name for rung in ladder.rungs(case, load_plugins(), Role.DECOMPOSITION)]
+    assert able[0] == "tree_shap"
+    assert {"shap_tree", "tree_shap_interventional"} <= set(able)
+    by_name = ladder.named(case, load_plugins(), "shap_tree", Role.DECOMPOSITION)
+    assert explain(case, rows(2, 3), by_name.explainer).method == "shap_tree"
+    apart = grouped(case, (0, 0, 1))
+    assert ShapTree().supports(apart) is None
+    with pytest.raises(UnsupportedPairError):
+        explain(apart, rows(1, 3), ShapTree())
+
+
+def test_without_the_library_only_its_own_explainer_is_missing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "shap", None)
+    case = scorable(3)
+    able = [rung.name for rung in ladder.rungs(case, load_plugins(), Role.DECOMPOSITION)]
+    assert able[0] == "tree_shap"
+    assert "shap_tree" not in able
+    assert explain(case, rows(2, 3)).additivity_error.max() <= 1e-12
+    with pytest.raises(MissingExtraError, match=r"pip install 'clarion\[explain\]'"):
+        ladder.named(case, load_plugins(), "shap_tree", Role.DECOMPOSITION)
+    with pytest.raises(MissingExtraError, match=r"pip install 'clarion\[explain\]'"):
+        explain(case, rows(2, 3), ShapTree())
+    assert ShapTree().supports(Scorable(case.score, case.background)) is None
