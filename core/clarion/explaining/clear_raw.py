@@ -23,6 +23,8 @@ from clarion.explaining.values import Reader
 from clarion.frames import Asset, Frame, SignalKind, concatenated
 from clarion.pipeline.chain import Chain, Transformed, unrolled
 
+_LARGEST = float(np.finfo(np.float64).max)
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Windows:
@@ -237,7 +239,9 @@ def _moved(path: FloatArray, shift: float, times: float) -> FloatArray:
     """Return a path with ``times`` its deviations from its mean, and that shifted."""
     present = path[~np.isnan(path)]
     mean = float((present / len(present)).sum()) if len(present) else 0.0
-    return mean + shift + times * (path - mean)
+    with np.errstate(over="ignore"):  # a path of the largest numbers is held within them
+        apart = np.clip(path - mean, -_LARGEST, _LARGEST)
+        return np.clip(mean + shift + times * apart, -_LARGEST, _LARGEST)
 
 
 def _one_cell_each(
