@@ -13,14 +13,13 @@ from types import ModuleType
 from typing import Any
 
 import explanations_counterfactuals
+import explanations_exact
+import explanations_lime
 import explanations_pull_back
 import explanations_quadratic
 import explanations_ranking
-import explanations_trees
-
-import explanations_exact
-import explanations_lime
 import explanations_throughput
+import explanations_trees
 from common import QUICK, write
 
 PARTS: dict[str, tuple[ModuleType, tuple[str, ...]]] = {
