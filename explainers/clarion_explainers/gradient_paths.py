@@ -8,8 +8,10 @@ from clarion.arrays import FloatArray
 from clarion.detectors import Differentiable
 from clarion.kernels.sums import row_sums
 
-_CELLS = 1 << 18
-"""Coordinates whose gradients are asked for at a time, 2 MiB; networks hold some times as many."""
+CELLS = 1 << 18
+"""Coordinates laid out at a time, 2 MiB."""
+_POINTS = 1 << 12
+"""Points whose gradients are asked for at a time: networks may be much wider than their inputs."""
 
 
 def path_terms(
@@ -27,7 +29,7 @@ def path_terms(
     at
         Shape ``(k,)``, from 0 at the start to 1 at the end.
     """
-    block = max(1, _CELLS // max(1, end.shape[1]))
+    block = max(1, min(_POINTS, CELLS // max(1, end.shape[1])))
     parts = [np.empty((0, end.shape[1]))]
     for first in range(0, len(end), block):
         part = slice(first, first + block)

@@ -15,11 +15,8 @@ from clarion.explainers import Attribution, Label, Role, Scorable, Support
 from clarion.frames import Frame
 from clarion.parameters import parameter
 from clarion_explainers.decomposition import decomposition
-from clarion_explainers.gradient_paths import path_terms, summed_up
+from clarion_explainers.gradient_paths import CELLS, path_terms, summed_up
 from clarion_explainers.refusal import unsupported
-
-_ROWS = 64
-"""Rows explained at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +27,9 @@ class IntegratedGradients:
     ``score(u) - score(b)``. The baseline b is the background's median row, each feature by itself
     (of an even number of rows the lower one in the middle), so that a few bad rows do not move it.
 
-    The integral is a Gauss-Legendre sum, exact for smooth scores; at the kinks of rectifiers it is
-    off, and the contributions miss the score by a gap. That is shared out in proportion to
-    their sizes, so that they add up: hence `additive`. What stands as standard error is no matter
+    The integral is a Gauss-Legendre sum, all but exact for smooth scores; at the kinks of
+    rectifiers it is off, and the contributions miss the score by a gap. That is shared out in
+    proportion to their sizes, so that they add up: hence `additive`. What stands as standard error is no matter
     of chance: a contribution's share of the gap, plus what it changes by with half as many nodes.
 
     The quadrature is Clarion's own, not captum's, as gradients are: detectors score in double
@@ -80,7 +77,8 @@ class IntegratedGradients:
             f"integrated_gradients.{self.nodes}", lambda: self._way(detector, scorable)
         )
         ends = detector.coordinates(frame)
-        parts = [way.integrals(detector, ends[i : i + _ROWS]) for i in range(0, len(ends), _ROWS)]
+        block = max(1, CELLS // (self._cost * max(1, ends.shape[1])))
+        parts = [way.integrals(detector, ends[i : i + block]) for i in range(0, len(ends), block)]
         fine, coarse = np.concatenate([np.empty((2, 0, ends.shape[1])), *parts], axis=1)
         scores = scorable.score(frame)
         mended = summed_up(fine, scores - way.base_value)

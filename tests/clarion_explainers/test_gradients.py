@@ -23,6 +23,7 @@ from clarion_detectors.deep_sad import DeepSad
 from clarion_detectors.dnn import Dnn
 from clarion_detectors.kitnet import Kitnet
 from clarion_detectors.networks import dense_tensor
+from clarion_explainers import gradient_paths, integrated_gradients
 from clarion_explainers.expected_gradients import ExpectedGradients
 from clarion_explainers.integrated_gradients import IntegratedGradients
 from clarion_explainers.orders import enough_to_visit, visits
@@ -178,6 +179,21 @@ def test_players_get_the_sums_of_their_features(explainer: Explainer) -> None:
     # Sampled ones are corrected by regressions of their own.
     tolerance = 1e-12 if isinstance(explainer, IntegratedGradients) else 8 * errors(answer)
     assert (np.abs(answer.contributions - wanted) <= tolerance).all()
+
+
+@pytest.mark.parametrize("explainer", [IntegratedGradients(), ExpectedGradients()], ids=str)
+def test_small_parts_change_no_bit(explainer: Explainer, monkeypatch: pytest.MonkeyPatch) -> None:
+    case, rows = TANGLED.over(normal(20)), strange(9)
+    wanted = explain(explainer, case, rows)
+    for module, name, size in (
+        (integrated_gradients, "CELLS", 2 * 3 * 48),
+        (gradient_paths, "CELLS", 3 * 5),
+        (gradient_paths, "_POINTS", 2),
+    ):
+        monkeypatch.setattr(module, name, size)
+        answer = explain(explainer, TANGLED.over(normal(20)), rows)
+        assert answer.contributions.tobytes() == wanted.contributions.tobytes()
+        assert errors(answer).tobytes() == errors(wanted).tobytes()
 
 
 # Expected gradients -------------------------------------------------------------------------------
