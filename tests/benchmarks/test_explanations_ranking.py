@@ -21,8 +21,8 @@ def machine() -> bench.Machine:
 
 def test_a_segment_counts_by_its_largest_scores_and_each_row_by_its_own() -> None:
     scores = np.zeros((6, 3))
-    scores[2] = [1.0, 0.5, 0.0]
-    scores[3] = [0.0, 2.0, 0.0]
+    scores[2] = [1.5, 0.0, 0.0]
+    scores[3] = [1.4, 2.0, 0.0]  # on the mean over both rows the first signal is ahead
     scores[5] = [3.0, 1.0, 2.0]
     found = bench.judged(scores, machine())
     assert [hits.hit_100 for hits in found.by_segment] == [1.0, 0.5]
