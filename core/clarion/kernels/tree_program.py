@@ -58,7 +58,7 @@ class TreeProgram(NamedTuple):
         Shape ``(groups, 3, 4)``: quadrature on [0, 1], exact for the most players on a path: nodes,
         weights, and ``-weight / (1 - node)``.
     terms
-        Shape ``(groups, n_edges * TERMS)``: what `tree_terms` says of each edge; ``(groups, 0)``
+        Shape ``(groups, n_edges * KEPT)``: what `tree_terms` says of each edge; ``(groups, 0)``
         where that is too much to keep.
     levels, n_players, most_players
         The deepest level, the number of players, and how many distinct ones a path asks at most.

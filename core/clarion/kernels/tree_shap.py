@@ -37,6 +37,7 @@ from clarion.kernels.tree_shap_row import add_row_by_row
 from clarion.kernels.tree_terms import (
     GAIN_NO,
     GAIN_YES,
+    KEPT,
     LOST,
     NO,
     TERMS,
@@ -120,7 +121,7 @@ def _walk(
         while depth >= level:
             at = open_at[depth]
             left = (depth, U(places[at, EARLIER]), width)
-            term = U(at if kept else int(depth)) * U(TERMS)
+            term = U(at) * U(KEPT) if kept else depth * U(TERMS)
             slot, to = U(2) * depth + U(places[at, RIGHT]), U(places[at, PLAYER]) * width
             _gather(sums, slot, depth + U(1), paired[depth + U(1)], width)
             _gain(sums, taken, terms, totals, (slot * U(NODES) * width, term, to), left)
@@ -133,7 +134,7 @@ def _walk(
         _follow(cells, taken, cell, numbers[edge, THRESHOLD], right, entered)
         if not kept:
             write_terms(terms, places, numbers, edge, program.rules[group])
-        term = U(edge if kept else int(level)) * U(TERMS)
+        term = U(edge) * U(KEPT) if kept else level * U(TERMS)
         above = (level - U(1)) * U(NODES) * width
         if places[edge, LEAF] != 0:
             slot = (U(2) * level + U(right)) * U(NODES) * width

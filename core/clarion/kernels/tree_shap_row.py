@@ -22,7 +22,7 @@ from clarion.kernels.tree_edges import (
     is_pair,
 )
 from clarion.kernels.tree_program import TreeProgram
-from clarion.kernels.tree_terms import GAIN_NO, GAIN_YES, LOST, NO, TERMS, YES, write_terms
+from clarion.kernels.tree_terms import GAIN_NO, GAIN_YES, KEPT, LOST, NO, TERMS, YES, write_terms
 
 U = np.uint64  # unsigned offsets: numba then leaves out the test for negative indices
 
@@ -59,7 +59,7 @@ def _walk(row: NDArray[np.float32], program: TreeProgram, group: int, out: Float
             slot = (U(2) * depth + U(places[at, RIGHT])) * U(NODES)
             _gather(sums, slot, U(2 * NODES) * (depth + U(1)), paired[depth + U(1)])
             if taken[places[at, EARLIER]]:
-                gain = U(at if kept else int(depth)) * U(TERMS)
+                gain = U(at) * U(KEPT) if kept else depth * U(TERMS)
                 gain += U(GAIN_YES if taken[depth] else GAIN_NO)
                 out[places[at, PLAYER]] += _dot(sums, slot, terms, gain)
             depth -= U(1)
@@ -71,7 +71,7 @@ def _walk(row: NDArray[np.float32], program: TreeProgram, group: int, out: Float
         paired[level] = is_pair(places, edge)
         if not kept:
             write_terms(terms, places, numbers, edge, program.rules[group])
-        above, term = (level - U(1)) * U(NODES), U(edge if kept else int(level)) * U(TERMS)
+        above, term = (level - U(1)) * U(NODES), U(edge) * U(KEPT) if kept else level * U(TERMS)
         factor = term + U((YES if taken[level] else NO) if so_far else LOST)
         if places[edge, LEAF] != 0:
             slot = (U(2) * level + U(right)) * U(NODES)

@@ -28,11 +28,13 @@ from clarion.kernels.tree_edges import (
     is_pair,
 )
 
-LOST, INVERSE, YES, GAIN_YES, NO, GAIN_NO = range(0, 6 * NODES, NODES)
-"""Places of an edge's terms, of four nodes each: the factor of rows that left the player above, and
-``1 / ((1 - t) z + t)``; factor and gain of rows that take the edge, and of those that leave it here."""
+LOST, YES, NO, GAIN_YES, GAIN_NO, INVERSE = range(0, 6 * NODES, NODES)
+"""Places of an edge's terms, of four nodes each: factors of rows that left the player above, take the
+edge, and leave it here; gains of the latter two (the first gain nothing); and ``1 / ((1 - t) z + t)``."""
 TERMS = 6 * NODES
 """Terms of an edge."""
+KEPT = 5 * NODES
+"""Those kept: the first ones, for the last only serves to find those of edges below."""
 _MOST_BYTES = 1 << 25
 """Terms of all edges that are kept at most, 32 MiB; those of larger forests are found as they are
 needed, which takes a row on its own twice as long."""
@@ -43,8 +45,8 @@ U = np.uint64  # unsigned offsets: numba then leaves out the test for negative i
 def kept_terms(
     places: NDArray[np.uint32], numbers: FloatArray, rules: FloatArray, levels: int
 ) -> FloatArray:
-    """Return the terms of all edges, ``(groups, n_edges * TERMS)``; of none where that is too much."""
-    wanted = (len(rules), len(places) * TERMS)
+    """Return the terms of all edges, ``(groups, n_edges * KEPT)``; of none where that is too much."""
+    wanted = (len(rules), len(places) * KEPT)
     if 8 * math.prod(wanted) > _MOST_BYTES:
         return np.empty((len(rules), 0))
     terms = np.empty(wanted)
@@ -65,8 +67,8 @@ def _write_all(
         for edge in range(len(places)):
             write_terms(draft, places, numbers, edge, rules[group])
             start = int(places[edge, LEVEL]) * TERMS
-            for i in range(TERMS):
-                terms[group, edge * TERMS + i] = draft[start + i]
+            for i in range(KEPT):
+                terms[group, edge * KEPT + i] = draft[start + i]
 
 
 @kernel
