@@ -39,7 +39,7 @@ def tree_interactions(points: FloatArray, program: TreeProgram) -> FloatArray:
 
     Symmetric, 0 on the diagonal, in score units. The SHAP interaction values of Lundberg et al.
     (2020), eq. 8, are half of it, and on the diagonal what is left of each player's SHAP value. A
-    row costs about 0.3 ns x leaves x nodes x pairs on a path, and gets the same bits in any batch.
+    row costs about 75 ns an edge of trees 8 deep, and gets the same bits in any batch.
     """
     rows = as_single(points)
     out = np.zeros((len(rows), program.n_players, program.n_players))
