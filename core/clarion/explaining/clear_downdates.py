@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from functools import cached_property, lru_cache
 
 import numpy as np
+from scipy.linalg import solve_triangular
 
 from clarion.arrays import BoolArray, FloatArray, Int64Array
 from clarion.kernels.freed_form import freed_factor
@@ -32,11 +33,14 @@ class Freed:
         Shape ``(d,)``: the coordinates less the center.
     free
         The free coordinates, each once.
+    fewer
+        The same form with the first of ``free`` only, whose work is not done again.
     """
 
     matrix: FloatArray
     deviation: FloatArray
     free: Int64Array
+    fewer: Freed | None = None
 
     @classmethod
     def start(cls, matrix: FloatArray, deviation: FloatArray) -> Freed:
@@ -46,12 +50,14 @@ class Freed:
     def then(self, *players: Int64Array) -> Freed:
         """Return the form with these coordinates free too."""
         every = np.concatenate([self.free, *players]).tolist()
-        return Freed(self.matrix, self.deviation, np.array(list(dict.fromkeys(every)), np.int64))
+        free = np.array(list(dict.fromkeys(every)), np.int64)
+        return Freed(self.matrix, self.deviation, free, self)
 
     @cached_property
     def factor(self) -> FloatArray:
         """``V``, shape ``(k, d)``."""
-        return freed_factor(self.matrix, self.free, self._flat)
+        known = np.empty((0, len(self.matrix))) if self.fewer is None else self.fewer.factor
+        return freed_factor(self.matrix, self.free, self._flat, known)
 
     @cached_property
     def _held(self) -> FloatArray:
@@ -70,6 +76,18 @@ class Freed:
     def value(self) -> float:
         """The least value of the form, once the free coordinates are at their best."""
         return float(self._held @ self.gradient)
+
+    def best(self) -> FloatArray:
+        """Return the free coordinates' best deviations, all others held; 0 where any is as good."""
+        # The factor's free columns are triangular: P_SS = L L' with L below.
+        lower = self.factor[:, self.free].T
+        steep = np.flatnonzero(lower.diagonal() > 0)
+        lower = lower[np.ix_(steep, steep)]
+        pull = (self.matrix[self.free] @ self._held)[steep]
+        best = np.zeros(len(self.free))
+        half = solve_triangular(lower, pull, lower=True, check_finite=False)
+        best[steep] = -solve_triangular(lower, half, lower=True, trans="T", check_finite=False)
+        return best
 
     def gains(self, players: Sequence[Int64Array]) -> FloatArray:
         """Return by how much freeing each player would lower `value`, shape ``(len(players),)``."""

@@ -13,13 +13,15 @@ from functools import cached_property
 
 import numpy as np
 
-from clarion.arrays import FloatArray, Int64Array
+from clarion.arrays import Int64Array
 from clarion.explaining.clear_downdates import Freed
 from clarion.explaining.clear_local import Local
 from clarion.explaining.clear_task import COMPUTED, MOST_CULPRITS, Clearing, Task
 
 PROVEN_SIGNALS, PROVEN_SIZE = 40, 3
 """Of at most 40 signals all sets of 3 are looked at, 9,880 of them, beside those that must be in any."""
+MOST_FREE = 512
+"""Features that are free together, at most: with long memories, of fewer signals than elsewhere."""
 SWAPPED_SIGNALS = 128
 """Swaps are tried among at most so many signals: each looks at all others."""
 
@@ -71,6 +73,8 @@ class _Search:
             player, freed = self._best(freed, left)
             left.remove(player)
             chosen = (*chosen, player)
+            if len(freed.free) > MOST_FREE:
+                return
             yield chosen, freed
 
     def greedy(self) -> Clearing | None:
@@ -124,7 +128,7 @@ class _Search:
         deviation, pinned = self.start.deviation.copy(), np.zeros(len(free), np.bool_)
         while not pinned.all():
             best = free[~pinned]
-            deviation[best] = minimiser(self.start.matrix, deviation, best)
+            deviation[best] = Freed(self.start.matrix, deviation, best).best()
             row[best] = self.local.features_at(best, deviation[best])
             settled = task.lines.settled(chosen, task.players, row)[free]
             moved = (settled != row[free]) & ~pinned
@@ -211,14 +215,6 @@ class _Search:
             if self.task.clears(found.score):
                 return found, True
         return None, bool(len(might))
-
-
-def minimiser(matrix: FloatArray, deviation: FloatArray, free: Int64Array) -> FloatArray:
-    """Return the deviations of ``free`` that minimise the form, all others held."""
-    held = deviation.copy()
-    held[free] = 0.0
-    pull = matrix[free] @ held
-    return np.asarray(-np.linalg.pinv(matrix[np.ix_(free, free)], hermitian=True) @ pull)
 
 
 def _without_one(signals: tuple[int, ...]) -> list[tuple[int, ...]]:

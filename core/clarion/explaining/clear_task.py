@@ -14,6 +14,8 @@ from clarion.frames import Frame
 
 MOST_CULPRITS = 32
 """Signals that a clearing set may have: more together are no cause, and are not searched for."""
+MOST_CELLS = 256
+"""Cells of a signal that may take computed values: these are solved for together."""
 _TRIALS = 256
 """Edited rows scored at a time: a whole round of 4,096 signals would take 128 MiB."""
 
@@ -112,8 +114,9 @@ class Task:
 
     @cached_property
     def computable(self) -> list[int]:
-        """The movable players whose features lead back to raw cells one by one."""
-        return [player for player in self.movable if self.lines.of[player] is not None]
+        """The movable players whose features lead back to raw cells one by one, and are not too many."""
+        able = (player for player in self.movable if self.lines.of[player] is not None)
+        return [player for player in able if len(self.players[player]) <= MOST_CELLS]
 
     @property
     def nothing(self) -> Clearing:

@@ -9,7 +9,9 @@ from clarion.kernels.compiled import kernel
 
 
 @kernel
-def freed_factor(matrix: FloatArray, free: Int64Array, flat: float) -> FloatArray:
+def freed_factor(
+    matrix: FloatArray, free: Int64Array, flat: float, known: FloatArray
+) -> FloatArray:
     """Return ``V``, shape ``(k, d)``: with ``free`` coordinates at their best the form is ``P - V' V``.
 
     A pivoted Cholesky factorisation, a row a step, of the free rows of ``matrix``.
@@ -22,10 +24,13 @@ def freed_factor(matrix: FloatArray, free: Int64Array, flat: float) -> FloatArra
         Shape ``(k,)``, each once.
     flat
         Pivots up to this one are rounding: their coordinates have no say left, and their row is 0.
+    known
+        The factor of the first of ``free``, shape ``(k', d)``; these rows are taken from it.
     """
     d, k = len(matrix), len(free)
     factor = np.zeros((k, d))
-    for step in range(k):
+    factor[: len(known)] = known
+    for step in range(len(known), k):
         member = free[step]
         row = factor[step]
         for j in range(d):
