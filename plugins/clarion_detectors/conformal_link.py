@@ -10,6 +10,7 @@ import numpy as np
 from clarion.arrays import FloatArray
 from clarion.errors import ArtifactCorruptError
 from clarion.kernels.links import LARGEST_SCORE, surprise
+from clarion.kernels.pareto import pareto_shape
 from clarion.state import State
 
 _VERSION = 1
@@ -52,7 +53,7 @@ class ConformalLink:
         values = -np.log((m - first + 1) / (m + 2))
         largest, scale = float(knots[-1]), _smallest_scale(knots, m)
         excesses, below = _excesses(ascending)
-        shape = _pareto_shape(excesses)
+        shape = pareto_shape(excesses, _LARGEST_SHAPE)
         # The law of what exceeds the largest score, by the law of what exceeds the tail's start.
         tail = float(excesses.mean()) * (1 - shape) + shape * (largest - below)
         head = (largest - float(knots[0])) / 10
@@ -96,13 +97,3 @@ def _excesses(ascending: FloatArray) -> tuple[FloatArray, float]:
     count = min(max(round(_TAIL_SHARE * m), _SMALLEST_TAIL), m - 1) or 1
     below = float(ascending[max(m - count - 1, 0)])
     return ascending[m - count :] - below, below
-
-
-def _pareto_shape(excesses: FloatArray) -> float:
-    """Return the shape of a generalised Pareto law by probability-weighted moments, in [0, 0.5]."""
-    n = len(excesses)
-    exceeded = 1 - (np.arange(1, n + 1) - 0.35) / n
-    mean, weighted = float(excesses.mean()), float((exceeded * excesses).mean())
-    if mean <= 2 * weighted:
-        return 0.0
-    return float(np.clip(2 - mean / (mean - 2 * weighted), 0.0, _LARGEST_SHAPE))

@@ -34,6 +34,7 @@ class Detecting(Catalogue):
         *,
         explain: Explain | str = "anomalous",
         false_alarm_rate: float | None = None,
+        allow_extrapolated: bool = False,
         **options: Unpack[FrameOptions],
     ) -> ScoreResult:
         """Score rows, and explain the anomalous ones.
@@ -50,9 +51,16 @@ class Detecting(Catalogue):
             ``none``, ``anomalous``, ``all``, or an `Explain`.
         false_alarm_rate
             Sets the threshold, in (0, 1); default: the model's own.
+        allow_extrapolated
+            Lets the threshold be extrapolated where held-out rows cannot reach that rate.
         """
         name, sent = self._addressed(model, data, options)
-        request = detection_pb2.ScoreRequest(model=name, frame=sent, policy=policy_of(explain))
+        request = detection_pb2.ScoreRequest(
+            model=name,
+            frame=sent,
+            policy=policy_of(explain),
+            allow_extrapolated=allow_extrapolated,
+        )
         if false_alarm_rate is not None:
             request.false_alarm_rate = false_alarm_rate
         return ScoreResult.of(self.connection.call(self.connection.stubs.detection.Score, request))
@@ -64,6 +72,7 @@ class Detecting(Catalogue):
         *,
         explain: Explain | str = "anomalous",
         false_alarm_rate: float | None = None,
+        allow_extrapolated: bool = False,
         stream_id: str = "",
         window: int = 8,
         timeout_s: float = 3600.0,
@@ -87,7 +96,10 @@ class Detecting(Catalogue):
             raise InvalidParameterError(f"window must be at least 1, not {window}")
         pinned = self.version(model).name  # the stream pins a version too; so both are the same
         opening = detection_pb2.StreamOpening(
-            model=pinned, stream_id=stream_id, policy=policy_of(explain)
+            model=pinned,
+            stream_id=stream_id,
+            policy=policy_of(explain),
+            allow_extrapolated=allow_extrapolated,
         )
         if false_alarm_rate is not None:
             opening.false_alarm_rate = false_alarm_rate
@@ -103,6 +115,7 @@ class Detecting(Catalogue):
         edits: Mapping[tuple[int, str], Cell] | None = None,
         how: Explain | None = None,
         false_alarm_rate: float | None = None,
+        allow_extrapolated: bool = False,
         **options: Unpack[FrameOptions],
     ) -> ScoreResult:
         """Say why rows have the scores they have, or would have with other values.
@@ -121,6 +134,7 @@ class Detecting(Catalogue):
         request = self._to_explain(
             model, data, options, rows=rows, edits=edits, how=how, rate=false_alarm_rate
         )
+        request.allow_extrapolated = allow_extrapolated
         return ScoreResult.of(
             self.connection.call(self.connection.stubs.detection.Explain, request)
         )
@@ -158,6 +172,7 @@ class Detecting(Catalogue):
         rows: Sequence[int] = (),
         how: Explain | None = None,
         false_alarm_rate: float | None = None,
+        allow_extrapolated: bool = False,
         periods: int | None = None,
         request_id: str = "",
         **options: Unpack[FrameOptions],
@@ -166,7 +181,7 @@ class Detecting(Catalogue):
 
         Parameters
         ----------
-        model, data, rows, how, false_alarm_rate, options
+        model, data, rows, how, false_alarm_rate, allow_extrapolated, options
             As for `explain`; by default every row that has a score.
         periods
             Into how many periods of equally many explained rows the overview is cut, in [1, 100];
@@ -183,6 +198,7 @@ class Detecting(Catalogue):
             how=how or Explain(view="columns"),
             rate=false_alarm_rate,
         )
+        asked.allow_extrapolated = allow_extrapolated
         request = detection_pb2.BulkExplainRequest(
             explain=asked, request_id=request_id or uuid.uuid4().hex
         )

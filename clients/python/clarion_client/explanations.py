@@ -189,6 +189,10 @@ class Explanation:
         How usual the cleared row is, a share of background rows; None without culprits.
     margin
         The threshold less the score: how far a normal row is from an alarm.
+    extrapolated
+        Whether the p-value is smaller than held-out rows can show, by a tail fitted to their scores.
+    false_alarms_per_week
+        Expected of one asset at this threshold; None for models without order or times.
     summary
         One paragraph for people.
     """
@@ -223,6 +227,8 @@ class Explanation:
     semi_factual_score: float | None = None
     plausibility: float | None = None
     margin: float = 0.0
+    extrapolated: bool = False
+    false_alarms_per_week: float | None = None
 
     @classmethod
     def of(cls, message: detection_pb2.Explanation) -> Self:

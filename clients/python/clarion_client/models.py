@@ -11,8 +11,8 @@ from google.protobuf import json_format
 
 from clarion_api.v1 import frame_pb2, models_pb2, plugins_pb2
 from clarion_client.errors import InvalidParameterError
-from clarion_client.explanations import moment, record
-from clarion_client.spec import PipelineSpec
+from clarion_client.explanations import moment, record, values_of
+from clarion_client.spec import PipelineSpec, promise_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,14 +25,61 @@ class Signal:
 
 
 @dataclass(frozen=True, slots=True)
+class ClassCalibration:
+    """One asset class that is calibrated alone, by held-out rows of its own, in `Calibration`'s terms."""
+
+    asset_class: str
+    row_count: int
+    smallest_p_value: float
+    smallest_false_alarm_rate: float
+    threshold: float
+
+
+@dataclass(frozen=True, slots=True)
 class Calibration:
-    """How p-values come about: held-out rows, the smallest p they can give, rate and threshold."""
+    """How p-values come about: held-out rows, the smallest p they can give, rate and threshold.
+
+    Attributes
+    ----------
+    promise
+        ``certain``: the rate is kept with 95 % certainty; ``average``: on average over fits.
+    smallest_false_alarm_rate
+        The smallest rate that can be promised so.
+    smallest_extrapolated_p_value
+        The smallest p-value of a fitted tail; None with too few rows to fit one.
+    extrapolated
+        Whether the threshold is extrapolated: nothing is promised of it.
+    expected_false_alarm_rate
+        Share of normal rows expected to reach the threshold.
+    classes
+        Asset classes that are calibrated alone.
+    step_seconds, false_alarms_per_week, false_events_per_week, event_row_count
+        Median seconds between rows, and what is expected in a week of one asset: false alarms, and blocks
+        of ``event_row_count`` rows with a false alarm in them; None where they are not known.
+    """
 
     id: str
     row_count: int
     smallest_p_value: float
     false_alarm_rate: float
     threshold: float
+    promise: str
+    smallest_false_alarm_rate: float
+    smallest_extrapolated_p_value: float | None
+    extrapolated: bool
+    expected_false_alarm_rate: float
+    classes: tuple[ClassCalibration, ...]
+    step_seconds: float | None
+    false_alarms_per_week: float | None
+    false_events_per_week: float | None
+    event_row_count: int
+
+    @classmethod
+    def of(cls, message: models_pb2.Calibration) -> Self:
+        """Return the calibration of a message."""
+        classes = tuple(record(ClassCalibration, own) for own in message.classes)
+        promise = promise_name(message.promise)
+        return cls(**{**values_of(cls, message), "classes": classes, "promise": promise})
 
 
 @dataclass(frozen=True, slots=True)
@@ -129,20 +176,13 @@ class ModelVersion:
     @classmethod
     def of(cls, message: models_pb2.ModelVersion) -> Self:
         """Return the version of a message."""
-        rest = message.calibration
         return cls(
             message.name,
             message.digest,
             moment(message.create_time),
             PipelineSpec.of(message.spec),
             tuple(_signal_of(signal) for signal in message.signals),
-            Calibration(
-                rest.id,
-                rest.row_count,
-                rest.smallest_p_value,
-                rest.false_alarm_rate,
-                rest.threshold,
-            ),
+            Calibration.of(message.calibration),
             message.background_id,
             message.background_row_count,
             message.fitted_row_count,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
@@ -87,6 +88,11 @@ class ScoreResult:
         history of their asset have none).
     threshold, false_alarm_rate
         The smallest anomalous score, and the rate that set it.
+    extrapolated
+        Shape ``(n,)``: p-values smaller than held-out rows can show, by a tail fitted to their scores.
+    class_thresholds
+        The smallest anomalous score of each asset class that is calibrated alone, by class; all other
+        rows meet ``threshold``.
     attributions
         By signal, for the explained rows; None where nothing was explained.
     explanations
@@ -108,6 +114,8 @@ class ScoreResult:
     model_version: str
     model_digest: str
     calibration_id: str
+    extrapolated: NDArray[np.bool_]
+    class_thresholds: Mapping[str, float]
     sequence: int = 0
 
     def __len__(self) -> int:
@@ -137,6 +145,8 @@ class ScoreResult:
             scores.model_version,
             scores.model_digest,
             scores.calibration_id,
+            np.frombuffer(scores.extrapolated or bytes(len(values)), np.uint8).astype(np.bool_),
+            {each.asset_class: each.threshold for each in scores.class_thresholds},
             getattr(message, "sequence", 0),
         )
 

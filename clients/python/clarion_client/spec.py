@@ -11,6 +11,12 @@ from google.protobuf import json_format
 from clarion_api.v1 import models_pb2
 from clarion_client.errors import InvalidParameterError
 
+_PROMISES: dict[int, str] = {
+    models_pb2.PROMISE_UNSPECIFIED: "",
+    models_pb2.PROMISE_CERTAIN: "certain",
+    models_pb2.PROMISE_AVERAGE: "average",
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Step:
@@ -36,6 +42,11 @@ class PipelineSpec:
         Of every random draw, >= 0.
     background_rows
         Rows kept as background, in [1, 1024]; None for the server's 128.
+    promise
+        What the threshold promises of the rate: ``certain`` (kept with 95 % certainty) or ``average``;
+        empty for certain where enough rows are held out, else average.
+    allow_extrapolated
+        Lets the threshold be extrapolated where the held-out rows cannot reach the rate.
     """
 
     detector: Step | str
@@ -44,6 +55,8 @@ class PipelineSpec:
     ordered: bool = False
     seed: int = 0
     background_rows: int | None = None
+    promise: str = ""
+    allow_extrapolated: bool = False
 
     def message(self) -> models_pb2.PipelineSpec:
         """Return the spec for the wire."""
@@ -52,6 +65,8 @@ class PipelineSpec:
             detector=_step(self.detector),
             ordered=self.ordered,
             seed=self.seed,
+            promise=promise_number(self.promise),
+            allow_extrapolated=self.allow_extrapolated,
         )
         if self.false_alarm_rate is not None:
             out.false_alarm_rate = self.false_alarm_rate
@@ -70,6 +85,8 @@ class PipelineSpec:
             message.ordered,
             message.seed,
             rows if message.HasField("background_row_count") else None,
+            promise_name(message.promise),
+            message.allow_extrapolated,
         )
 
 
@@ -87,3 +104,15 @@ def _step(step: Step | str) -> models_pb2.Step:
 
 def _step_of(message: models_pb2.Step) -> Step:
     return Step(message.plugin, json_format.MessageToDict(message.parameters))
+
+
+def promise_name(number: int) -> str:
+    """Return ``certain`` or ``average`` for a promise on the wire; empty where it is not said."""
+    return _PROMISES.get(number, "")
+
+
+def promise_number(name: str) -> models_pb2.Promise.ValueType:
+    """Return a promise for the wire."""
+    if name in _PROMISES.values():
+        return models_pb2.Promise.Value(f"PROMISE_{name.upper() or 'UNSPECIFIED'}")
+    raise InvalidParameterError(f"promise must be 'certain' or 'average', not {name!r:.80}")

@@ -38,15 +38,16 @@ class CulpritWriter:
     plausibility: Plausibility
     with_paths: bool
 
-    def fields(self, cleared: Cleared, seen: Sequence[Cell]) -> dict[str, Any]:
+    def fields(self, cleared: Cleared, seen: Sequence[Cell], asset_class: int) -> dict[str, Any]:
         """Return what a record says of a clearing; ``seen`` are its signals in the explained row."""
         clearing = cleared.clearing
+        score, judged_as = np.array([clearing.score]), np.array([asset_class])
         pairs = zip(clearing.signals, seen, strict=True)
         found = bool(clearing.signals)
         return {
             "culprits": tuple(self._culprit(cleared, signal, cell) for signal, cell in pairs),
             "cleared_score": clearing.score,
-            "cleared_p_value": float(self.calibration.p_values(np.array([clearing.score]))[0]),
+            "cleared_p_value": float(self.calibration.p_values(score, judged_as)[0]),
             "minimum_proven": clearing.proven,
             "semi_factual_score": cleared.still_score,
             "plausibility": self.plausibility.p_value(clearing.row) if found else None,

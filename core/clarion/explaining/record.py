@@ -29,17 +29,23 @@ from clarion.pipeline.answer import (
 from clarion.pipeline.calibrate import Calibration
 from clarion.pipeline.chain import Transformed
 from clarion.pipeline.memory import Run
+from clarion.pipeline.reference import Levels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Verdict:
-    """One explained row: its place in the features, in the raw rows and in the request."""
+    """One explained row: its place in the features, in the raw rows and in the request.
+
+    ``asset_class`` is its class, as `clarion.pipeline.calibrate.Calibration.classes_of` says.
+    """
 
     index: int
     source: int
     number: int
     score: float
     p_value: float
+    extrapolated: bool
+    asset_class: int
     anomalous: bool
     run: Run
 
@@ -60,6 +66,8 @@ class Recorder:
         Their ranking scores, shape ``(m, n_signals)``.
     tracer
         Leads to their raw cells.
+    levels
+        The thresholds of their asset classes.
     digest, stream
         Parts of the anomalies' identity.
     """
@@ -73,7 +81,7 @@ class Recorder:
     background: Background
     clearer: Clearer
     calibration: Calibration
-    threshold: float
+    levels: Levels
     digest: str
     stream: str
     with_cells: bool
@@ -95,6 +103,7 @@ class Recorder:
         source = verdict.source
         features = self.done.frame.take(slice(verdict.index, verdict.index + 1))
         plain = self.reasons.game.roster.plain
+        level = self.levels.of(verdict.asset_class)
         cells, cells_label = self._cells(k, verdict) if self.with_cells else ((), None)
         made = Explanation(
             id=identity(self.digest, self.stream, self.raw, source),
@@ -107,7 +116,9 @@ class Recorder:
             anomalous=verdict.anomalous,
             score=verdict.score,
             p_value=verdict.p_value,
-            threshold=self.threshold,
+            extrapolated=verdict.extrapolated,
+            threshold=level.threshold,
+            false_alarms_per_week=self.calibration.false_alarms_per_week(level),
             base_value=float(self.reasons.by_player.base_value[k]),
             label=self.reasons.by_player.label,
             method=self.reasons.by_player.method,
@@ -174,11 +185,13 @@ class Recorder:
     def _cleared(self, verdict: Verdict, features: Frame) -> dict[str, Any]:
         """Return what clears an anomalous row, as fields of the record."""
         if not verdict.anomalous:
-            return self._writer.fields(Cleared.nothing(features, verdict.score), [])
+            nothing = Cleared.nothing(features, verdict.score)
+            return self._writer.fields(nothing, [], verdict.asset_class)
         raw = self.clearer.raw.row(self.raw, self.done, verdict.index, self._positions)
-        cleared = self.clearer.clear(features, self.threshold, raw)
-        signals = cleared.clearing.signals
-        return self._writer.fields(cleared, [self._reader.cell(verdict.source, j) for j in signals])
+        threshold = self.levels.of(verdict.asset_class).threshold
+        cleared = self.clearer.clear(features, threshold, raw)
+        seen = [self._reader.cell(verdict.source, j) for j in cleared.clearing.signals]
+        return self._writer.fields(cleared, seen, verdict.asset_class)
 
     @cached_property
     def _positions(self) -> Positions:

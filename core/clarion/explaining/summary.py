@@ -46,9 +46,17 @@ def _verdict(record: Explanation) -> str:
         began = f" since {moment(record.since)}" if record.since is not None else ""
         since = f", row {record.run_count} of a run{began}"
     relation = "reaches" if record.anomalous else "is below"
+    how = " (extrapolated)" if record.extrapolated else ""
+    weekly = ""
+    if record.false_alarms_per_week is not None:
+        weekly = (
+            f" At this threshold {number(record.false_alarms_per_week)} false alarms are expected in a "
+            "week of one asset."
+        )
     return (
         f"{where[0].upper()}{where[1:]}{when} is {verdict}{since}: score {number(record.score)} "
-        f"{relation} the threshold {number(record.threshold)}, p = {number(record.p_value)}."
+        f"{relation} the threshold {number(record.threshold)}, p = {number(record.p_value)}{how}."
+        f"{weekly}"
     )
 
 

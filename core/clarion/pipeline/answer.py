@@ -201,6 +201,8 @@ class Explanation:
     minimum_proven: bool = False
     semi_factual_score: float | None = None
     plausibility: float | None = None
+    extrapolated: bool = False
+    false_alarms_per_week: float | None = None
 
     @property
     def margin(self) -> float:
@@ -214,12 +216,15 @@ class Answer:
 
     Attributes
     ----------
-    scores, p_values, anomalous
-        Shape ``(n,)``, one for each row that has a score.
+    scores, p_values, anomalous, extrapolated
+        Shape ``(n,)``, one for each row that has a score; the last one says which p-values are smaller
+        than the calibration rows can show.
     source_rows
         Shape ``(n,)``: the frame's row that each score stands for.
     threshold, false_alarm_rate
         The smallest anomalous score, and the rate that set it.
+    class_thresholds
+        Asset classes that are calibrated alone, and the smallest anomalous score of each.
     explained
         Shape ``(m,)``: indices into ``scores`` of the rows explained.
     attribution
@@ -238,6 +243,7 @@ class Answer:
     scores: FloatArray
     p_values: FloatArray
     anomalous: BoolArray
+    extrapolated: BoolArray
     source_rows: Int64Array
     threshold: float
     false_alarm_rate: float
@@ -247,3 +253,4 @@ class Answer:
     signals: tuple[str, ...]
     players: tuple[Player, ...] = ()
     hits: Hits = field(default_factory=Hits)
+    class_thresholds: tuple[tuple[str, float], ...] = ()

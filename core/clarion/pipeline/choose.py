@@ -172,7 +172,13 @@ class _Trial:
     def precisions(self, line: Line, fit: Fit) -> FloatArray:
         """Return the average precision of each case, shape ``(n_cases,)``."""
         features = (*self.spec.features, *line.features)
-        spec = replace(self.spec, detector=line.detector, features=features, false_alarm_rate=0.05)
+        spec = replace(
+            self.spec,
+            detector=line.detector,
+            features=features,
+            false_alarm_rate=0.05,
+            promise="",  # only scores are compared
+        )
         fitted = fit(spec, self.learnt)
         alone = not fitted.history and not isinstance(fitted.detector, FittedSequenceDetector)
         judge = self._row_by_row if alone else self._whole

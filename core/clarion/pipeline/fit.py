@@ -12,7 +12,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from clarion.arrays import BoolArray, Int64Array
+from clarion.arrays import BoolArray, FloatArray, Int64Array
 from clarion.detectors import Detector, DetectorKind, FittedDetector, Paradigm
 from clarion.errors import TooFewRowsError
 from clarion.explaining.background import Background, draw
@@ -24,7 +24,9 @@ from clarion.parameters import under, values_of
 from clarion.pipeline.calibrate import Calibration
 from clarion.pipeline.chain import Transformed
 from clarion.pipeline.choose import AUTO, Choice, choose
+from clarion.pipeline.classes import scores_by_class
 from clarion.pipeline.guard import plugin_errors
+from clarion.pipeline.pace import Pace
 from clarion.pipeline.progress import never_back, part
 from clarion.pipeline.rows import held_out, normal_rows
 from clarion.pipeline.run import FittedPipeline
@@ -69,7 +71,13 @@ def fit(
     detector = _detector(spec, labels, registries)
     spec = replace(spec, ordered=_needs_order(spec, detector, registries) or spec.ordered)
     calibrates = held_out(
-        frame, normal, spec.false_alarm_rate, ordered=spec.ordered, rng=context.rng
+        frame,
+        normal,
+        spec.false_alarm_rate,
+        spec.promised,
+        allow_extrapolated=spec.allow_extrapolated,
+        ordered=spec.ordered,
+        rng=context.rng,
     )
 
     progress(0.05, "extracting features")
@@ -83,8 +91,8 @@ def fit(
     context.check_cancelled()
     progress(0.8, "calibrating")
     done, scores, _ = scored(spec.detector.plugin, fitted, done, {})
-    calibration = Calibration.of(scores[calibrates[done.source_rows]], spec.false_alarm_rate)
-    quiet = normal[done.source_rows] & (scores < calibration.threshold(spec.false_alarm_rate))
+    calibration = _calibration(spec, frame, done.source_rows, scores, calibrates)
+    quiet = normal[done.source_rows] & _below(calibration, frame, done.source_rows, scores)
     background = _background(frame, done, quiet, chain.history, spec, context.rng)
     ranking = SignalRanking.learn(frame.take(np.flatnonzero(normal)), ordered=spec.ordered)
     progress(1.0, "done")
@@ -100,6 +108,35 @@ def fit(
         registries=registries,
         choice=choice,
     )
+
+
+def _calibration(
+    spec: PipelineSpec,
+    frame: Frame,
+    source_rows: Int64Array,
+    scores: FloatArray,
+    calibrates: BoolArray,
+) -> Calibration:
+    """Calibrate on the scores (n,) of the rows of ``frame`` that ``calibrates`` holds out."""
+    held = calibrates[source_rows]
+    kept = scores[held]
+    return Calibration.of(
+        kept,
+        spec.false_alarm_rate,
+        spec.promised,
+        classes=scores_by_class(frame.take(source_rows[held]), kept),
+        pace=Pace.of(frame, source_rows, scores, held) if spec.ordered else None,
+        allow_extrapolated=spec.allow_extrapolated,
+    )
+
+
+def _below(
+    calibration: Calibration, frame: Frame, source_rows: Int64Array, scores: FloatArray
+) -> BoolArray:
+    """Return which of the ``source_rows`` of ``frame`` raise no alarm, shape ``(n,)``."""
+    levels = calibration.levels(calibration.default_rate)
+    classes = calibration.classes_of(frame, source_rows)
+    return np.asarray(scores < levels.thresholds(classes, len(scores)))
 
 
 def _chosen(

@@ -10,7 +10,8 @@ from clarion.arrays import BoolArray
 from clarion.errors import InvalidFrameError, InvalidParameterError
 from clarion.features import rows_by_asset
 from clarion.frames import Frame
-from clarion.pipeline.calibrate import rows_needed, too_few
+from clarion.pipeline.rank_rule import Promise
+from clarion.pipeline.reach import rows_to_hold, too_few
 
 CALIBRATION_SHARE = 0.25
 """Share of the normal rows held out to calibrate, up to `MAX_CALIBRATION_ROWS`."""
@@ -29,19 +30,28 @@ def normal_rows(frame: Frame, labels: BoolArray | None) -> BoolArray:
 
 
 def held_out(
-    frame: Frame, usable: BoolArray, rate: float, *, ordered: bool, rng: np.random.Generator
+    frame: Frame,
+    usable: BoolArray,
+    rate: float,
+    promise: Promise | None = None,
+    *,
+    allow_extrapolated: bool = False,
+    ordered: bool,
+    rng: np.random.Generator,
 ) -> BoolArray:
     """Return which ``usable`` rows calibrate: the last ones of each asset, or a random draw.
+
+    ``promise`` and ``allow_extrapolated`` are those of `Calibration.of`.
 
     Raises
     ------
     TooFewRowsError
-        Too few for ``rate`` to be reachable.
+        Too few to promise ``rate``.
     """
     normal = np.flatnonzero(usable)
-    needed = rows_needed(rate)
+    needed = rows_to_hold(rate, promise, allow_extrapolated=allow_extrapolated)
     if len(normal) < 2 * needed:
-        raise too_few(len(normal) // 2, rate)
+        raise too_few(len(normal) // 2, rate, promise, allow_extrapolated=allow_extrapolated)
     # Twice the bare minimum where rows allow: a rate on the very edge rests on one score alone.
     wanted = max(int(CALIBRATION_SHARE * len(normal)), min(2 * needed, len(normal) // 2))
     share = min(wanted, MAX_CALIBRATION_ROWS) / len(normal)

@@ -38,9 +38,11 @@ from clarion.pipeline.answer import Answer, ExplainedRows, ExplanationPolicy, Vi
 from clarion.pipeline.calibrate import Calibration
 from clarion.pipeline.chain import Chain, Transformed, origins
 from clarion.pipeline.choose import Choice
+from clarion.pipeline.classes import POOLED
 from clarion.pipeline.constraints import by_signal
 from clarion.pipeline.guard import row_numbers
 from clarion.pipeline.memory import Memory, follow_runs
+from clarion.pipeline.reference import Levels
 from clarion.pipeline.schema import conform
 from clarion.pipeline.score import row_scores, scored
 from clarion.pipeline.spec import PipelineSpec
@@ -92,6 +94,7 @@ class FittedPipeline:
         policy: ExplanationPolicy | None = None,
         *,
         false_alarm_rate: float | None = None,
+        allow_extrapolated: bool = False,
         memory: Memory | None = None,
         stream: str = "",
         cancelled: Callable[[], bool] = lambda: False,
@@ -102,6 +105,8 @@ class FittedPipeline:
         ----------
         false_alarm_rate
             Sets the threshold, in (0, 1); default the model's own.
+        allow_extrapolated
+            Lets the threshold be extrapolated where the calibration rows cannot reach the rate.
         memory
             What the stream remembers; None for a batch on its own.
         stream
@@ -118,7 +123,7 @@ class FittedPipeline:
         SignalMismatchError, InvalidFrameError
             The frame does not fit the model; the given memory stays as it was.
         UnreachableRateError
-            The rate is below the smallest p-value there is.
+            The rate is below the smallest that the calibration can promise.
         BudgetExceededError, UnsupportedPairError
             No explainer can do what ``policy`` asks.
         PluginError
@@ -133,7 +138,7 @@ class FittedPipeline:
 
         policy, memory = policy or ExplanationPolicy(), memory or Memory()
         rate = self.calibration.default_rate if false_alarm_rate is None else false_alarm_rate
-        threshold = self.calibration.threshold(rate)
+        levels = self.calibration.levels(rate, extrapolate=allow_extrapolated)
         by_signal(policy.constraints, self.signals)  # a stream is told when it opens
 
         sent = conform(frame, self.signals)
@@ -141,7 +146,10 @@ class FittedPipeline:
         with row_numbers(np.arange(len(whole)) - remembered):
             done = self.chain.transform(whole)
             done, scores, memories = scored(self.plugin, self.detector, done, memory.detectors())
-        p_values, anomalous = self.calibration.p_values(scores), scores >= threshold
+        classes = self.calibration.classes_of(whole, done.source_rows)
+        p_values = self.calibration.p_values(scores, classes)
+        extrapolated = self.calibration.extrapolated(p_values, classes)
+        anomalous = scores >= levels.thresholds(classes, len(scores))
         # Without an order of rows there are no runs of them.
         flagged = anomalous if self.spec.ordered else np.zeros_like(anomalous)
         runs, last_runs = follow_runs(memory, whole, done.source_rows, flagged)
@@ -156,19 +164,22 @@ class FittedPipeline:
                 number=int(numbers[i]),
                 score=float(scores[i]),
                 p_value=float(p_values[i]),
+                extrapolated=bool(extrapolated[i]),
+                asset_class=POOLED if classes is None else int(classes[i]),
                 anomalous=bool(anomalous[i]),
                 run=runs.of(i),
             )
             for i in chosen
         ]
         strange, pasts = self._strange(sent, numbers[chosen], policy, memory)
-        recorder = self._recorder(tracer, reasons, strange, threshold, stream, policy)
+        recorder = self._recorder(tracer, reasons, strange, levels, stream, policy)
         answer = Answer(
             scores=scores,
             p_values=p_values,
             anomalous=anomalous,
+            extrapolated=extrapolated,
             source_rows=numbers,
-            threshold=threshold,
+            threshold=levels.pooled.threshold,
             false_alarm_rate=rate,
             explained=chosen if reasons else chosen[:0],
             attribution=reasons.by_player if reasons else None,
@@ -178,6 +189,10 @@ class FittedPipeline:
             if reasons and not reasons.game.roster.plain
             else (),
             hits=reasons.hits if reasons else Hits(),
+            class_thresholds=tuple(
+                (name, level.threshold)
+                for (name, _), level in zip(self.calibration.classes, levels.by_class, strict=True)
+            ),
         )
         return answer, memory.after(whole, self.history, memories, last_runs, pasts)
 
@@ -293,7 +308,7 @@ class FittedPipeline:
         tracer: Tracer,
         reasons: Reasons | None,
         strange: FloatArray,
-        threshold: float,
+        levels: Levels,
         stream: str,
         policy: ExplanationPolicy,
     ) -> Recorder | None:
@@ -309,7 +324,7 @@ class FittedPipeline:
             background=self.background,
             clearer=self.clearing.within(by_signal(policy.constraints, self.signals)),
             calibration=self.calibration,
-            threshold=threshold,
+            levels=levels,
             digest=self.digest,
             stream=stream,
             with_cells=policy.view is View.FULL,

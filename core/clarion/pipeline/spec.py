@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from clarion.errors import InvalidParameterError
+from clarion.pipeline.rank_rule import Promise
 
 MAX_FEATURE_STEPS = 16
 MAX_BACKGROUND_ROWS = 1024
@@ -16,7 +17,10 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "ordered": (bool,),
     "seed": (int,),
     "background_rows": (int,),
+    "promise": (str,),
+    "allow_extrapolated": (bool,),
 }
+_PROMISES = ("", *Promise)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +47,11 @@ class PipelineSpec:
         Seed of every random draw, >= 0.
     background_rows
         Normal rows kept to stand for "feature absent", in [1, 1024].
+    promise
+        What the threshold promises of the rate, ``certain`` or ``average``; empty for certain where
+        enough rows are held out, else average.
+    allow_extrapolated
+        Lets the threshold be extrapolated where the held-out rows cannot reach the rate.
 
     Raises
     ------
@@ -56,6 +65,8 @@ class PipelineSpec:
     ordered: bool = False
     seed: int = 0
     background_rows: int = 128
+    promise: str = ""
+    allow_extrapolated: bool = False
 
     def __post_init__(self) -> None:
         if not 0 < self.false_alarm_rate <= 0.5:
@@ -66,6 +77,16 @@ class PipelineSpec:
             raise _out_of_range("background_rows", self.background_rows, "[1, 1024]")
         if len(self.features) > MAX_FEATURE_STEPS:
             raise _out_of_range("features", len(self.features), "[0, 16] steps")
+        if self.promise not in _PROMISES:
+            raise InvalidParameterError(
+                f"promise must be 'certain', 'average' or empty, not {self.promise!r:.80}",
+                field="spec.promise",
+            )
+
+    @property
+    def promised(self) -> Promise | None:
+        """The promise asked for; None where that is left to the number of rows."""
+        return Promise(self.promise) if self.promise else None
 
     def to_json(self) -> dict[str, Any]:
         """Return the spec as JSON values."""

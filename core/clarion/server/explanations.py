@@ -35,6 +35,7 @@ class BulkOrder:
     frame: Frame
     policy: ExplanationPolicy
     false_alarm_rate: float | None
+    allow_extrapolated: bool
     periods: int
     max_bytes: int
 
@@ -50,7 +51,9 @@ class BulkOrder:
         if not self.policy.allow_unexplained:
             pipeline.reasoner.rung(self.policy)
         if self.false_alarm_rate is not None:
-            pipeline.calibration.threshold(self.false_alarm_rate)
+            pipeline.calibration.threshold(
+                self.false_alarm_rate, extrapolate=self.allow_extrapolated
+            )
 
 
 def bulk_explanation(order: BulkOrder) -> Work:
@@ -65,6 +68,7 @@ def _explained(order: BulkOrder, job: Job) -> bytes:
         order.frame,
         order.policy,
         false_alarm_rate=order.false_alarm_rate,
+        allow_extrapolated=order.allow_extrapolated,
         cancelled=job.cancelled.is_set,
     )
     job.check_cancelled()

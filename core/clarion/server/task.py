@@ -45,6 +45,7 @@ class Task:
     frame: Frame
     policy: ExplanationPolicy
     false_alarm_rate: float | None = None
+    allow_extrapolated: bool = False
     memory: Memory | None = None
     stream: str = ""
     sequence: int = 0
@@ -83,6 +84,7 @@ def perform(
         task.frame,
         task.policy,
         false_alarm_rate=task.false_alarm_rate,
+        allow_extrapolated=task.allow_extrapolated,
         memory=task.memory,
         stream=task.stream,
         cancelled=cancelled,

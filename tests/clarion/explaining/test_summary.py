@@ -115,7 +115,7 @@ def fields(record: Explanation) -> list[float]:
     for culprit in record.culprits:
         found += [culprit.normal_value, culprit.still_anomalous_value]
         found += [culprit.span_rows, culprit.span_normal_value]
-    found += [record.semi_factual_score, record.margin]
+    found += [record.semi_factual_score, record.margin, record.false_alarms_per_week]
     found += [check.fit_quality for check in record.cross_checks]
     return [value for value in found if value is not None]
 

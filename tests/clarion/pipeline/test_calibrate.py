@@ -11,7 +11,8 @@ from scipy import stats
 
 from clarion.arrays import FloatArray
 from clarion.errors import InvalidParameterError, TooFewRowsError, UnreachableRateError
-from clarion.pipeline.calibrate import Calibration, rows_needed
+from clarion.pipeline.calibrate import Calibration
+from clarion.pipeline.rank_rule import Promise, rows_needed
 
 finite = st.floats(allow_nan=False, allow_infinity=False)
 tied = st.integers(-3, 3).map(float)
@@ -19,7 +20,7 @@ samples = st.lists(st.one_of(tied, finite), min_size=1, max_size=60)
 
 
 def calibrated(scores: FloatArray | list[float], rate: float = 0.5) -> Calibration:
-    return Calibration.of(np.array(scores, np.float64), rate)
+    return Calibration.of(np.array(scores, np.float64), rate, Promise.AVERAGE)
 
 
 def p_by_counting(calibration: list[float], score: float) -> float:

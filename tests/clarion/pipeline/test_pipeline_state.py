@@ -118,10 +118,14 @@ def test_a_state_that_is_not_whole_is_refused(
 def test_a_calibration_that_is_not_whole_is_refused(model: Model) -> None:
     state = model("mahalanobis").calibration.state()
     for harmed in (
-        replace(state, version=2),
+        replace(state, version=1),
         replace(state, arrays={}),
         replace(state, parameters={}),
-        replace(state, parameters={"default_rate": "one"}),
+        replace(state, parameters={**state.parameters, "default_rate": "one"}),
+        replace(state, parameters={**state.parameters, "promise": "perhaps"}),
+        replace(state, parameters={**state.parameters, "classes": ["pump"]}),
+        replace(state, parameters={**state.parameters, "classes": [1]}),
+        replace(state, parameters={**state.parameters, "step_seconds": -1.0}),
         replace(state, arrays={"scores": np.array([1.0, np.nan])}),
         replace(state, arrays={"scores": np.ones((2, 2))}),
         replace(state, arrays={"scores": np.empty(0)}),

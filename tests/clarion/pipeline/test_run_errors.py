@@ -15,6 +15,7 @@ from clarion.errors import (
 )
 from clarion.frames import Frame, Signal, SignalKind
 from clarion.pipeline.answer import ExplainedRows, ExplanationPolicy
+from clarion.pipeline.rank_rule import Promise, rank
 from clarion.pipeline.run import FittedPipeline
 from clarion.pipeline.spec import Step
 
@@ -90,14 +91,17 @@ def test_in_a_stream_the_row_named_is_the_frames_own(
         assert (error.metadata["signal"], error.metadata["row"]) == ("q", "9")
 
 
-def test_a_rate_below_the_smallest_p_is_refused(model: Model, watched: Watched) -> None:
+def test_a_rate_below_what_can_be_promised_is_refused(model: Model, watched: Watched) -> None:
+    """29956 rows are the fewest of which 1 - (1 - 1e-4)^n >= 0.95."""
     fitted = model("mahalanobis")
-    error = refused(fitted, watched(3), false_alarm_rate=1e-4)
-    assert isinstance(error, UnreachableRateError)
-    assert error.field == "false_alarm_rate"
-    assert "9999" in error.message
-    answer, _ = fitted.run(watched(3), false_alarm_rate=fitted.calibration.smallest_p)
-    assert answer.false_alarm_rate == fitted.calibration.smallest_p
+    least = fitted.calibration.smallest_rate
+    for rate in (1e-4, least * (1 - 1e-9)):
+        error = refused(fitted, watched(3), false_alarm_rate=rate)
+        assert isinstance(error, UnreachableRateError)
+        assert error.field == "false_alarm_rate"
+    assert "29956" in refused(fitted, watched(3), false_alarm_rate=1e-4).message
+    answer, _ = fitted.run(watched(3), false_alarm_rate=least)
+    assert answer.false_alarm_rate == least
 
 
 @pytest.mark.parametrize("rate", [0.0, 1.0, -1.0, float("nan")])
@@ -111,11 +115,12 @@ def test_a_larger_rate_lowers_the_threshold_and_leaves_the_p_values(
     model: Model, watched: Watched
 ) -> None:
     fitted, frame = model("mahalanobis"), watched(400)
-    strict, loose = (fitted.run(frame, false_alarm_rate=rate)[0] for rate in (0.02, 0.2))
+    strict, loose = (fitted.run(frame, false_alarm_rate=rate)[0] for rate in (0.03, 0.2))
     assert strict.threshold > loose.threshold
     np.testing.assert_array_equal(strict.p_values, loose.p_values)
-    np.testing.assert_array_equal(loose.anomalous, loose.p_values <= 0.2)
-    np.testing.assert_array_equal(strict.anomalous, strict.p_values <= 0.02)
+    for answer, rate in ((strict, 0.03), (loose, 0.2)):
+        kept = rank(rate, fitted.calibration.rows, Promise.CERTAIN) / (fitted.calibration.rows + 1)
+        np.testing.assert_array_equal(answer.anomalous, answer.p_values <= kept)
 
 
 @pytest.mark.parametrize("row", [-1, 50, 10_000])

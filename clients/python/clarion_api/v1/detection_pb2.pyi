@@ -143,12 +143,17 @@ class ScoreRequest(_message.Message):
     FRAME_FIELD_NUMBER: _builtins.int
     POLICY_FIELD_NUMBER: _builtins.int
     FALSE_ALARM_RATE_FIELD_NUMBER: _builtins.int
+    ALLOW_EXTRAPOLATED_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Required. Resource name of the model or of one version, `models/{model}[/versions/{version}]`;
     a model means its newest version.
     """
     false_alarm_rate: _builtins.float
     """Optional. False-alarm rate that sets the threshold, in (0, 1); default: the model's own."""
+    allow_extrapolated: _builtins.bool
+    """Optional. Lets the threshold be extrapolated where held-out rows cannot reach that rate; default: as the
+    model was fitted.
+    """
     @_builtins.property
     def frame(self) -> _frame_pb2.Frame:
         """Required. Rows to score."""
@@ -164,10 +169,11 @@ class ScoreRequest(_message.Message):
         frame: _frame_pb2.Frame | None = ...,
         policy: Global___ExplanationPolicy | None = ...,
         false_alarm_rate: _builtins.float | None = ...,
+        allow_extrapolated: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_false_alarm_rate", b"_false_alarm_rate", "false_alarm_rate", b"false_alarm_rate", "frame", b"frame", "policy", b"policy"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_false_alarm_rate", b"_false_alarm_rate", "false_alarm_rate", b"false_alarm_rate", "frame", b"frame", "model", b"model", "policy", b"policy"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_false_alarm_rate", b"_false_alarm_rate", "allow_extrapolated", b"allow_extrapolated", "false_alarm_rate", b"false_alarm_rate", "frame", b"frame", "model", b"model", "policy", b"policy"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__false_alarm_rate: _TypeAlias = _typing.Literal["false_alarm_rate"]  # noqa: Y015
     _WhichOneofArgType__false_alarm_rate: _TypeAlias = _typing.Literal["_false_alarm_rate", b"_false_alarm_rate"]  # noqa: Y015
@@ -421,6 +427,8 @@ class Scores(_message.Message):
     MODEL_VERSION_FIELD_NUMBER: _builtins.int
     MODEL_DIGEST_FIELD_NUMBER: _builtins.int
     CALIBRATION_ID_FIELD_NUMBER: _builtins.int
+    EXTRAPOLATED_FIELD_NUMBER: _builtins.int
+    CLASS_THRESHOLDS_FIELD_NUMBER: _builtins.int
     values: _builtins.bytes
     """Little-endian float64, `n` of them: unitless, higher is stranger, compared within one version."""
     p_values: _builtins.bytes
@@ -430,7 +438,7 @@ class Scores(_message.Message):
     anomalous: _builtins.bytes
     """One byte a row: 1 where the score reaches the threshold."""
     threshold: _builtins.float
-    """The smallest score at which a row is anomalous."""
+    """The smallest score at which a row is anomalous, unless its asset's class has a threshold of its own."""
     false_alarm_rate: _builtins.float
     """The false-alarm rate that set the threshold."""
     model_version: _builtins.str
@@ -439,11 +447,19 @@ class Scores(_message.Message):
     """SHA-256 of that version's manifest."""
     calibration_id: _builtins.str
     """Identity of the calibration that gave p-values and threshold."""
+    extrapolated: _builtins.bytes
+    """One byte a row: 1 where the p-value is extrapolated: smaller than held-out rows can show, by a tail
+    fitted to their scores. Empty where none is.
+    """
     @_builtins.property
     def source_rows(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
         """Row of the request's frame that each score stands for; empty means all rows in order. Rows
         without enough history of their asset have no score.
         """
+
+    @_builtins.property
+    def class_thresholds(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClassThreshold]:
+        """The thresholds of asset classes that are calibrated alone; all other rows meet `threshold`."""
 
     def __init__(
         self,
@@ -457,14 +473,42 @@ class Scores(_message.Message):
         model_version: _builtins.str = ...,
         model_digest: _builtins.str = ...,
         calibration_id: _builtins.str = ...,
+        extrapolated: _builtins.bytes = ...,
+        class_thresholds: _abc.Iterable[Global___ClassThreshold] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["anomalous", b"anomalous", "calibration_id", b"calibration_id", "false_alarm_rate", b"false_alarm_rate", "model_digest", b"model_digest", "model_version", b"model_version", "p_values", b"p_values", "source_rows", b"source_rows", "threshold", b"threshold", "values", b"values"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["anomalous", b"anomalous", "calibration_id", b"calibration_id", "class_thresholds", b"class_thresholds", "extrapolated", b"extrapolated", "false_alarm_rate", b"false_alarm_rate", "model_digest", b"model_digest", "model_version", b"model_version", "p_values", b"p_values", "source_rows", b"source_rows", "threshold", b"threshold", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Scores: _TypeAlias = Scores  # noqa: Y015
+
+@_typing.final
+class ClassThreshold(_message.Message):
+    """The threshold of one asset class."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ASSET_CLASS_FIELD_NUMBER: _builtins.int
+    THRESHOLD_FIELD_NUMBER: _builtins.int
+    asset_class: _builtins.str
+    """The asset class."""
+    threshold: _builtins.float
+    """The smallest score at which a row of it is anomalous."""
+    def __init__(
+        self,
+        *,
+        asset_class: _builtins.str = ...,
+        threshold: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_class", b"asset_class", "threshold", b"threshold"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ClassThreshold: _TypeAlias = ClassThreshold  # noqa: Y015
 
 @_typing.final
 class Attributions(_message.Message):
@@ -572,6 +616,8 @@ class Explanation(_message.Message):
     SEMI_FACTUAL_SCORE_FIELD_NUMBER: _builtins.int
     PLAUSIBILITY_FIELD_NUMBER: _builtins.int
     MARGIN_FIELD_NUMBER: _builtins.int
+    EXTRAPOLATED_FIELD_NUMBER: _builtins.int
+    FALSE_ALARMS_PER_WEEK_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Identity of the anomaly: the same row scored again by the same version has the same id."""
     row: _builtins.int
@@ -587,7 +633,7 @@ class Explanation(_message.Message):
     p_value: _builtins.float
     """Probability, under held-out normal rows, of a score at least this high."""
     threshold: _builtins.float
-    """The smallest score at which a row is anomalous."""
+    """The smallest score at which a row of its asset's class is anomalous."""
     base_value: _builtins.float
     """What the contributions add to."""
     label: Global___Label.ValueType
@@ -628,6 +674,14 @@ class Explanation(_message.Message):
     """
     margin: _builtins.float
     """The threshold less the score: above 0 for a normal row, how far it is from an alarm."""
+    extrapolated: _builtins.bool
+    """Whether the p-value is extrapolated: smaller than held-out rows can show, by a tail fitted to their
+    scores.
+    """
+    false_alarms_per_week: _builtins.float
+    """False alarms expected in a week of one asset at this threshold; unset for models without order or
+    times.
+    """
     @_builtins.property
     def event_time(self) -> _timestamp_pb2.Timestamp:
         """When it was observed, if said."""
@@ -695,15 +749,21 @@ class Explanation(_message.Message):
         semi_factual_score: _builtins.float | None = ...,
         plausibility: _builtins.float | None = ...,
         margin: _builtins.float = ...,
+        extrapolated: _builtins.bool = ...,
+        false_alarms_per_week: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_plausibility", b"_plausibility", "_semi_factual_score", b"_semi_factual_score", "event_time", b"event_time", "plausibility", b"plausibility", "semi_factual_score", b"semi_factual_score", "since_time", b"since_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_false_alarms_per_week", b"_false_alarms_per_week", "_plausibility", b"_plausibility", "_semi_factual_score", b"_semi_factual_score", "event_time", b"event_time", "false_alarms_per_week", b"false_alarms_per_week", "plausibility", b"plausibility", "semi_factual_score", b"semi_factual_score", "since_time", b"since_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_plausibility", b"_plausibility", "_semi_factual_score", b"_semi_factual_score", "anomalous", b"anomalous", "asset", b"asset", "background_id", b"background_id", "base_value", b"base_value", "calibration_id", b"calibration_id", "cells", b"cells", "cells_label", b"cells_label", "cleared_p_value", b"cleared_p_value", "cleared_score", b"cleared_score", "cross_checks", b"cross_checks", "culprits", b"culprits", "event_time", b"event_time", "id", b"id", "label", b"label", "margin", b"margin", "method", b"method", "minimum_proven", b"minimum_proven", "model_version", b"model_version", "p_value", b"p_value", "plausibility", b"plausibility", "player_ranking", b"player_ranking", "row", b"row", "row_id", b"row_id", "run_count", b"run_count", "score", b"score", "semi_factual_score", b"semi_factual_score", "signal_ranking", b"signal_ranking", "since_time", b"since_time", "summary", b"summary", "threshold", b"threshold"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_false_alarms_per_week", b"_false_alarms_per_week", "_plausibility", b"_plausibility", "_semi_factual_score", b"_semi_factual_score", "anomalous", b"anomalous", "asset", b"asset", "background_id", b"background_id", "base_value", b"base_value", "calibration_id", b"calibration_id", "cells", b"cells", "cells_label", b"cells_label", "cleared_p_value", b"cleared_p_value", "cleared_score", b"cleared_score", "cross_checks", b"cross_checks", "culprits", b"culprits", "event_time", b"event_time", "extrapolated", b"extrapolated", "false_alarms_per_week", b"false_alarms_per_week", "id", b"id", "label", b"label", "margin", b"margin", "method", b"method", "minimum_proven", b"minimum_proven", "model_version", b"model_version", "p_value", b"p_value", "plausibility", b"plausibility", "player_ranking", b"player_ranking", "row", b"row", "row_id", b"row_id", "run_count", b"run_count", "score", b"score", "semi_factual_score", b"semi_factual_score", "signal_ranking", b"signal_ranking", "since_time", b"since_time", "summary", b"summary", "threshold", b"threshold"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__false_alarms_per_week: _TypeAlias = _typing.Literal["false_alarms_per_week"]  # noqa: Y015
+    _WhichOneofArgType__false_alarms_per_week: _TypeAlias = _typing.Literal["_false_alarms_per_week", b"_false_alarms_per_week"]  # noqa: Y015
     _WhichOneofReturnType__plausibility: _TypeAlias = _typing.Literal["plausibility"]  # noqa: Y015
     _WhichOneofArgType__plausibility: _TypeAlias = _typing.Literal["_plausibility", b"_plausibility"]  # noqa: Y015
     _WhichOneofReturnType__semi_factual_score: _TypeAlias = _typing.Literal["semi_factual_score"]  # noqa: Y015
     _WhichOneofArgType__semi_factual_score: _TypeAlias = _typing.Literal["_semi_factual_score", b"_semi_factual_score"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__false_alarms_per_week) -> _WhichOneofReturnType__false_alarms_per_week | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__plausibility) -> _WhichOneofReturnType__plausibility | None: ...
     @_typing.overload
@@ -1065,12 +1125,17 @@ class StreamOpening(_message.Message):
     STREAM_ID_FIELD_NUMBER: _builtins.int
     POLICY_FIELD_NUMBER: _builtins.int
     FALSE_ALARM_RATE_FIELD_NUMBER: _builtins.int
+    ALLOW_EXTRAPOLATED_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Required. Resource name of the model or of one version; a model means its newest version now."""
     stream_id: _builtins.str
     """Optional. The caller's name of the stream; part of the anomalies' identity."""
     false_alarm_rate: _builtins.float
     """Optional. False-alarm rate that sets the threshold, in (0, 1); default: the model's own."""
+    allow_extrapolated: _builtins.bool
+    """Optional. Lets the threshold be extrapolated where held-out rows cannot reach that rate; default: as the
+    model was fitted.
+    """
     @_builtins.property
     def policy(self) -> Global___ExplanationPolicy:
         """Optional. What to explain, and how."""
@@ -1082,10 +1147,11 @@ class StreamOpening(_message.Message):
         stream_id: _builtins.str = ...,
         policy: Global___ExplanationPolicy | None = ...,
         false_alarm_rate: _builtins.float | None = ...,
+        allow_extrapolated: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_false_alarm_rate", b"_false_alarm_rate", "false_alarm_rate", b"false_alarm_rate", "policy", b"policy"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_false_alarm_rate", b"_false_alarm_rate", "false_alarm_rate", b"false_alarm_rate", "model", b"model", "policy", b"policy", "stream_id", b"stream_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_false_alarm_rate", b"_false_alarm_rate", "allow_extrapolated", b"allow_extrapolated", "false_alarm_rate", b"false_alarm_rate", "model", b"model", "policy", b"policy", "stream_id", b"stream_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__false_alarm_rate: _TypeAlias = _typing.Literal["false_alarm_rate"]  # noqa: Y015
     _WhichOneofArgType__false_alarm_rate: _TypeAlias = _typing.Literal["_false_alarm_rate", b"_false_alarm_rate"]  # noqa: Y015
@@ -1173,10 +1239,15 @@ class ExplainRequest(_message.Message):
     EDITS_FIELD_NUMBER: _builtins.int
     POLICY_FIELD_NUMBER: _builtins.int
     FALSE_ALARM_RATE_FIELD_NUMBER: _builtins.int
+    ALLOW_EXTRAPOLATED_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Required. Resource name of the model or of one version."""
     false_alarm_rate: _builtins.float
     """Optional. False-alarm rate that sets the threshold, in (0, 1); default: the model's own."""
+    allow_extrapolated: _builtins.bool
+    """Optional. Lets the threshold be extrapolated where held-out rows cannot reach that rate; default: as the
+    model was fitted.
+    """
     @_builtins.property
     def frame(self) -> _frame_pb2.Frame:
         """Required. The rows, with those before them that the model's windows need."""
@@ -1202,10 +1273,11 @@ class ExplainRequest(_message.Message):
         edits: _abc.Iterable[Global___Edit] | None = ...,
         policy: Global___ExplanationPolicy | None = ...,
         false_alarm_rate: _builtins.float | None = ...,
+        allow_extrapolated: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_false_alarm_rate", b"_false_alarm_rate", "false_alarm_rate", b"false_alarm_rate", "frame", b"frame", "policy", b"policy"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_false_alarm_rate", b"_false_alarm_rate", "edits", b"edits", "false_alarm_rate", b"false_alarm_rate", "frame", b"frame", "model", b"model", "policy", b"policy", "rows", b"rows"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_false_alarm_rate", b"_false_alarm_rate", "allow_extrapolated", b"allow_extrapolated", "edits", b"edits", "false_alarm_rate", b"false_alarm_rate", "frame", b"frame", "model", b"model", "policy", b"policy", "rows", b"rows"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__false_alarm_rate: _TypeAlias = _typing.Literal["false_alarm_rate"]  # noqa: Y015
     _WhichOneofArgType__false_alarm_rate: _TypeAlias = _typing.Literal["_false_alarm_rate", b"_false_alarm_rate"]  # noqa: Y015

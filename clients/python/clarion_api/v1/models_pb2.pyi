@@ -10,6 +10,7 @@ from google.protobuf import message as _message
 from google.protobuf import struct_pb2 as _struct_pb2
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -20,6 +21,30 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _Promise:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PromiseEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Promise.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PROMISE_UNSPECIFIED: _Promise.ValueType  # 0
+    """Not said: certain where enough rows are held out, else average."""
+    PROMISE_CERTAIN: _Promise.ValueType  # 1
+    """The rate is kept with 95 % certainty over the draw of the held-out rows."""
+    PROMISE_AVERAGE: _Promise.ValueType  # 2
+    """The rate is kept on average over the draw of the held-out rows: in half of all fits it is exceeded."""
+
+class Promise(_Promise, metaclass=_PromiseEnumTypeWrapper):
+    """Of what share of normal rows a threshold promises to raise no more alarms."""
+
+PROMISE_UNSPECIFIED: Promise.ValueType  # 0
+"""Not said: certain where enough rows are held out, else average."""
+PROMISE_CERTAIN: Promise.ValueType  # 1
+"""The rate is kept with 95 % certainty over the draw of the held-out rows."""
+PROMISE_AVERAGE: Promise.ValueType  # 2
+"""The rate is kept on average over the draw of the held-out rows: in half of all fits it is exceeded."""
+Global___Promise: _TypeAlias = Promise  # noqa: Y015
 
 @_typing.final
 class Model(_message.Message):
@@ -265,6 +290,16 @@ class Calibration(_message.Message):
     SMALLEST_P_VALUE_FIELD_NUMBER: _builtins.int
     FALSE_ALARM_RATE_FIELD_NUMBER: _builtins.int
     THRESHOLD_FIELD_NUMBER: _builtins.int
+    PROMISE_FIELD_NUMBER: _builtins.int
+    SMALLEST_FALSE_ALARM_RATE_FIELD_NUMBER: _builtins.int
+    SMALLEST_EXTRAPOLATED_P_VALUE_FIELD_NUMBER: _builtins.int
+    EXTRAPOLATED_FIELD_NUMBER: _builtins.int
+    EXPECTED_FALSE_ALARM_RATE_FIELD_NUMBER: _builtins.int
+    CLASSES_FIELD_NUMBER: _builtins.int
+    STEP_SECONDS_FIELD_NUMBER: _builtins.int
+    FALSE_ALARMS_PER_WEEK_FIELD_NUMBER: _builtins.int
+    FALSE_EVENTS_PER_WEEK_FIELD_NUMBER: _builtins.int
+    EVENT_ROW_COUNT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Identity: changes with every recalibration."""
     row_count: _builtins.int
@@ -275,6 +310,32 @@ class Calibration(_message.Message):
     """The false-alarm rate used where a request names none."""
     threshold: _builtins.float
     """The threshold at that rate."""
+    promise: Global___Promise.ValueType
+    """What thresholds promise of false-alarm rates."""
+    smallest_false_alarm_rate: _builtins.float
+    """The smallest false-alarm rate that can be promised so."""
+    smallest_extrapolated_p_value: _builtins.float
+    """The smallest p-value of scores above those of all held-out rows, which a fitted tail extrapolates;
+    unset with too few rows to fit one.
+    """
+    extrapolated: _builtins.bool
+    """Whether the threshold is extrapolated: nothing is promised of it."""
+    expected_false_alarm_rate: _builtins.float
+    """Share of normal rows expected to reach the threshold, in (0, 1)."""
+    step_seconds: _builtins.float
+    """Median seconds between two rows of an asset; unset for models without order or times."""
+    false_alarms_per_week: _builtins.float
+    """False alarms expected in a week of one asset; unset where `step_seconds` is."""
+    false_events_per_week: _builtins.float
+    """Expected events of one asset in a week that are false: blocks of rows with a false alarm in them;
+    unset where `step_seconds` is, or with too few blocks held out.
+    """
+    event_row_count: _builtins.int
+    """Rows of such a block; 0 where `false_events_per_week` is unset."""
+    @_builtins.property
+    def classes(self) -> _containers.RepeatedCompositeFieldContainer[Global___ClassCalibration]:
+        """Asset classes with enough held-out rows to calibrate alone; all others are calibrated by all rows."""
+
     def __init__(
         self,
         *,
@@ -283,14 +344,77 @@ class Calibration(_message.Message):
         smallest_p_value: _builtins.float = ...,
         false_alarm_rate: _builtins.float = ...,
         threshold: _builtins.float = ...,
+        promise: Global___Promise.ValueType = ...,
+        smallest_false_alarm_rate: _builtins.float = ...,
+        smallest_extrapolated_p_value: _builtins.float | None = ...,
+        extrapolated: _builtins.bool = ...,
+        expected_false_alarm_rate: _builtins.float = ...,
+        classes: _abc.Iterable[Global___ClassCalibration] | None = ...,
+        step_seconds: _builtins.float | None = ...,
+        false_alarms_per_week: _builtins.float | None = ...,
+        false_events_per_week: _builtins.float | None = ...,
+        event_row_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_false_alarms_per_week", b"_false_alarms_per_week", "_false_events_per_week", b"_false_events_per_week", "_smallest_extrapolated_p_value", b"_smallest_extrapolated_p_value", "_step_seconds", b"_step_seconds", "false_alarms_per_week", b"false_alarms_per_week", "false_events_per_week", b"false_events_per_week", "smallest_extrapolated_p_value", b"smallest_extrapolated_p_value", "step_seconds", b"step_seconds"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_false_alarms_per_week", b"_false_alarms_per_week", "_false_events_per_week", b"_false_events_per_week", "_smallest_extrapolated_p_value", b"_smallest_extrapolated_p_value", "_step_seconds", b"_step_seconds", "classes", b"classes", "event_row_count", b"event_row_count", "expected_false_alarm_rate", b"expected_false_alarm_rate", "extrapolated", b"extrapolated", "false_alarm_rate", b"false_alarm_rate", "false_alarms_per_week", b"false_alarms_per_week", "false_events_per_week", b"false_events_per_week", "id", b"id", "promise", b"promise", "row_count", b"row_count", "smallest_extrapolated_p_value", b"smallest_extrapolated_p_value", "smallest_false_alarm_rate", b"smallest_false_alarm_rate", "smallest_p_value", b"smallest_p_value", "step_seconds", b"step_seconds", "threshold", b"threshold"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__false_alarms_per_week: _TypeAlias = _typing.Literal["false_alarms_per_week"]  # noqa: Y015
+    _WhichOneofArgType__false_alarms_per_week: _TypeAlias = _typing.Literal["_false_alarms_per_week", b"_false_alarms_per_week"]  # noqa: Y015
+    _WhichOneofReturnType__false_events_per_week: _TypeAlias = _typing.Literal["false_events_per_week"]  # noqa: Y015
+    _WhichOneofArgType__false_events_per_week: _TypeAlias = _typing.Literal["_false_events_per_week", b"_false_events_per_week"]  # noqa: Y015
+    _WhichOneofReturnType__smallest_extrapolated_p_value: _TypeAlias = _typing.Literal["smallest_extrapolated_p_value"]  # noqa: Y015
+    _WhichOneofArgType__smallest_extrapolated_p_value: _TypeAlias = _typing.Literal["_smallest_extrapolated_p_value", b"_smallest_extrapolated_p_value"]  # noqa: Y015
+    _WhichOneofReturnType__step_seconds: _TypeAlias = _typing.Literal["step_seconds"]  # noqa: Y015
+    _WhichOneofArgType__step_seconds: _TypeAlias = _typing.Literal["_step_seconds", b"_step_seconds"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__false_alarms_per_week) -> _WhichOneofReturnType__false_alarms_per_week | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__false_events_per_week) -> _WhichOneofReturnType__false_events_per_week | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__smallest_extrapolated_p_value) -> _WhichOneofReturnType__smallest_extrapolated_p_value | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__step_seconds) -> _WhichOneofReturnType__step_seconds | None: ...
+
+Global___Calibration: _TypeAlias = Calibration  # noqa: Y015
+
+@_typing.final
+class ClassCalibration(_message.Message):
+    """How the p-values of one asset class come about."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ASSET_CLASS_FIELD_NUMBER: _builtins.int
+    ROW_COUNT_FIELD_NUMBER: _builtins.int
+    SMALLEST_P_VALUE_FIELD_NUMBER: _builtins.int
+    SMALLEST_FALSE_ALARM_RATE_FIELD_NUMBER: _builtins.int
+    THRESHOLD_FIELD_NUMBER: _builtins.int
+    asset_class: _builtins.str
+    """The asset class."""
+    row_count: _builtins.int
+    """Held-out rows of the class."""
+    smallest_p_value: _builtins.float
+    """The smallest p-value they can give, 1 / (row_count + 1)."""
+    smallest_false_alarm_rate: _builtins.float
+    """The smallest false-alarm rate that they can promise; below it the class is judged as all others are."""
+    threshold: _builtins.float
+    """The threshold at the calibration's false-alarm rate."""
+    def __init__(
+        self,
+        *,
+        asset_class: _builtins.str = ...,
+        row_count: _builtins.int = ...,
+        smallest_p_value: _builtins.float = ...,
+        smallest_false_alarm_rate: _builtins.float = ...,
+        threshold: _builtins.float = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["false_alarm_rate", b"false_alarm_rate", "id", b"id", "row_count", b"row_count", "smallest_p_value", b"smallest_p_value", "threshold", b"threshold"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset_class", b"asset_class", "row_count", b"row_count", "smallest_false_alarm_rate", b"smallest_false_alarm_rate", "smallest_p_value", b"smallest_p_value", "threshold", b"threshold"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
-Global___Calibration: _TypeAlias = Calibration  # noqa: Y015
+Global___ClassCalibration: _TypeAlias = ClassCalibration  # noqa: Y015
 
 @_typing.final
 class PipelineSpec(_message.Message):
@@ -304,6 +428,8 @@ class PipelineSpec(_message.Message):
     ORDERED_FIELD_NUMBER: _builtins.int
     SEED_FIELD_NUMBER: _builtins.int
     BACKGROUND_ROW_COUNT_FIELD_NUMBER: _builtins.int
+    PROMISE_FIELD_NUMBER: _builtins.int
+    ALLOW_EXTRAPOLATED_FIELD_NUMBER: _builtins.int
     false_alarm_rate: _builtins.float
     """Optional. Share of normal rows that may raise an alarm, in (0, 0.5]; default 0.01."""
     ordered: _builtins.bool
@@ -312,6 +438,10 @@ class PipelineSpec(_message.Message):
     """Optional. Seed of every random draw; default 0."""
     background_row_count: _builtins.int
     """Optional. Rows kept as background, in [1, 1024]; default 128."""
+    promise: Global___Promise.ValueType
+    """Optional. What the threshold promises; default: certain where enough rows are held out, else average."""
+    allow_extrapolated: _builtins.bool
+    """Optional. Lets the threshold be extrapolated where the held-out rows cannot reach the rate."""
     @_builtins.property
     def features(self) -> _containers.RepeatedCompositeFieldContainer[Global___Step]:
         """Optional. Feature extractors, in order; default none."""
@@ -329,10 +459,12 @@ class PipelineSpec(_message.Message):
         ordered: _builtins.bool = ...,
         seed: _builtins.int = ...,
         background_row_count: _builtins.int | None = ...,
+        promise: Global___Promise.ValueType = ...,
+        allow_extrapolated: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_background_row_count", b"_background_row_count", "_false_alarm_rate", b"_false_alarm_rate", "background_row_count", b"background_row_count", "detector", b"detector", "false_alarm_rate", b"false_alarm_rate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_background_row_count", b"_background_row_count", "_false_alarm_rate", b"_false_alarm_rate", "background_row_count", b"background_row_count", "detector", b"detector", "false_alarm_rate", b"false_alarm_rate", "features", b"features", "ordered", b"ordered", "seed", b"seed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_background_row_count", b"_background_row_count", "_false_alarm_rate", b"_false_alarm_rate", "allow_extrapolated", b"allow_extrapolated", "background_row_count", b"background_row_count", "detector", b"detector", "false_alarm_rate", b"false_alarm_rate", "features", b"features", "ordered", b"ordered", "promise", b"promise", "seed", b"seed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__background_row_count: _TypeAlias = _typing.Literal["background_row_count"]  # noqa: Y015
     _WhichOneofArgType__background_row_count: _TypeAlias = _typing.Literal["_background_row_count", b"_background_row_count"]  # noqa: Y015

@@ -63,6 +63,10 @@ def _put_scores(scores: pb.Scores, answer: Answer, identity: dict[str, str], dig
     scores.model_version = identity["model_version"]
     scores.calibration_id = identity["calibration_id"]
     scores.model_digest = digest
+    if answer.extrapolated.any():
+        scores.extrapolated = bytes_of(answer.extrapolated, "u1")
+    for asset_class, threshold in answer.class_thresholds:
+        scores.class_thresholds.add(asset_class=asset_class, threshold=threshold)
 
 
 def _put_attributions(out: pb.Attributions, answer: Answer, attribution: Attribution) -> None:
@@ -90,6 +94,8 @@ def _put_explanation(out: pb.Explanation, given: Explanation) -> None:
         out.semi_factual_score = given.semi_factual_score
     if given.plausibility is not None:
         out.plausibility = given.plausibility
+    if given.false_alarms_per_week is not None:
+        out.false_alarms_per_week = given.false_alarms_per_week
     out.label = LABELS[given.label]
     out.signal_ranking.extend(map(_reason, given.signal_ranking))
     out.culprits.extend(map(_culprit, given.culprits))
@@ -109,6 +115,7 @@ _PLAIN = (
     "anomalous",
     "score",
     "p_value",
+    "extrapolated",
     "threshold",
     "base_value",
     "method",

@@ -11,6 +11,9 @@ from clarion.errors import InvalidParameterError
 from clarion.frames import Signal, SignalKind
 from clarion.pipeline.calibrate import Calibration
 from clarion.pipeline.choose import Choice
+from clarion.pipeline.pace import EVENT_ROWS, Pace
+from clarion.pipeline.rank_rule import Promise, smallest_rate
+from clarion.pipeline.reference import Level
 from clarion.pipeline.spec import PipelineSpec, Step
 from clarion.server.convert.answers import timestamp
 from clarion.server.convert.frames import KINDS
@@ -22,6 +25,12 @@ from clarion_api.v1 import models_pb2 as pb
 _KIND_NUMBERS: dict[SignalKind, frame_pb2.SignalKind.ValueType] = {
     kind: frame_pb2.SignalKind.ValueType(number) for number, kind in KINDS.items()
 }
+_PROMISE_NUMBERS: dict[str, pb.Promise.ValueType] = {
+    "": pb.PROMISE_UNSPECIFIED,
+    Promise.CERTAIN: pb.PROMISE_CERTAIN,
+    Promise.AVERAGE: pb.PROMISE_AVERAGE,
+}
+_PROMISES = {number: str(promise) for promise, number in _PROMISE_NUMBERS.items()}
 
 
 def spec_from_proto(message: pb.PipelineSpec) -> PipelineSpec:
@@ -38,6 +47,8 @@ def spec_from_proto(message: pb.PipelineSpec) -> PipelineSpec:
         ),
         ordered=message.ordered,
         seed=message.seed,
+        promise=_PROMISES.get(message.promise, ""),
+        allow_extrapolated=message.allow_extrapolated,
         **optional,
     )
 
@@ -51,6 +62,8 @@ def spec_to_proto(spec: PipelineSpec) -> pb.PipelineSpec:
         ordered=spec.ordered,
         seed=spec.seed,
         background_row_count=spec.background_rows,
+        promise=_PROMISE_NUMBERS[spec.promise],
+        allow_extrapolated=spec.allow_extrapolated,
     )
 
 
@@ -104,13 +117,39 @@ def model_to_proto(model: StoredModel, newest: Manifest | None) -> pb.Model:
 
 
 def _calibration_to_proto(calibration: Calibration) -> pb.Calibration:
-    return pb.Calibration(
+    levels = calibration.levels(calibration.default_rate)
+    level, tail = levels.pooled, calibration.pooled.tail
+    message = pb.Calibration(
         id=calibration.id,
         row_count=calibration.rows,
         smallest_p_value=calibration.smallest_p,
         false_alarm_rate=calibration.default_rate,
-        threshold=calibration.threshold(calibration.default_rate),
+        threshold=level.threshold,
+        promise=_PROMISE_NUMBERS[calibration.promise],
+        smallest_false_alarm_rate=calibration.smallest_rate,
+        smallest_extrapolated_p_value=None if tail is None else tail.smallest_p,
+        extrapolated=level.extrapolated,
+        expected_false_alarm_rate=level.expected_rate,
     )
+    for (name, own), judged in zip(calibration.classes, levels.by_class, strict=True):
+        message.classes.add(
+            asset_class=name,
+            row_count=own.rows,
+            smallest_p_value=own.smallest_p,
+            smallest_false_alarm_rate=smallest_rate(own.rows, calibration.promise),
+            threshold=judged.threshold,
+        )
+    if calibration.pace is not None:
+        _put_pace(message, calibration.pace, level)
+    return message
+
+
+def _put_pace(message: pb.Calibration, pace: Pace, level: Level) -> None:
+    message.step_seconds = pace.step_seconds
+    message.false_alarms_per_week = pace.alarms_per_week(level.expected_rate)
+    events = pace.events_per_week(level.threshold)
+    if events is not None:
+        message.false_events_per_week, message.event_row_count = events, EVENT_ROWS
 
 
 def _signal_to_proto(signal: Signal) -> frame_pb2.SignalInfo:

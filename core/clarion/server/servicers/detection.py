@@ -43,14 +43,14 @@ class DetectionServicer(DetectionServiceServicer):
         loaded = await self._services.models.get(tenant_of(context), request.model)
         frame = await self._frame(request.frame, loaded)
         policy = policy_from_proto(request.policy)
-        task = Task(Reply.SCORE, frame, policy, _rate(request))
+        task = Task(Reply.SCORE, frame, policy, _rate(request), request.allow_extrapolated)
         return (await self._services.scoring.perform(loaded, task)).reply
 
     async def Explain(self, request: pb.ExplainRequest, context: Context) -> Any:  # noqa: N802 - gRPC's name
         """Explain the chosen rows, with edits made before."""
         loaded = await self._services.models.get(tenant_of(context), request.model)
         frame, policy = await self._to_explain(request, loaded)
-        task = Task(Reply.EXPLAIN, frame, policy, _rate(request))
+        task = Task(Reply.EXPLAIN, frame, policy, _rate(request), request.allow_extrapolated)
         return (await self._services.scoring.perform(loaded, task)).reply
 
     async def BulkExplain(  # noqa: N802 - gRPC's name
@@ -90,7 +90,8 @@ class DetectionServicer(DetectionServiceServicer):
         frame, policy = await self._to_explain(asked, model, "explain.")
         periods = request.period_count if request.HasField("period_count") else DEFAULT_PERIODS
         most = services.max_message_bytes
-        order = BulkOrder(model, frame, policy, _rate(asked), periods, most)
+        rate, extrapolate = _rate(asked), asked.allow_extrapolated
+        order = BulkOrder(model, frame, policy, rate, extrapolate, periods, most)
         await services.offload(order.check)
         operation, _ = await services.offload(
             services.operations.create,
@@ -161,6 +162,7 @@ class _StreamTask:
     def __init__(self, opening: pb.StreamOpening) -> None:
         self._policy = policy_from_proto(opening.policy)
         self._rate = _rate(opening)
+        self._allow_extrapolated = opening.allow_extrapolated
         self._stream = opening.stream_id
         self._sequence = -1
 
@@ -189,6 +191,7 @@ class _StreamTask:
             frame,
             self._policy,
             self._rate,
+            self._allow_extrapolated,
             memory=memory,
             stream=self._stream,
             sequence=sequence,
