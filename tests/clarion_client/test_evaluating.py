@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,26 @@ def message() -> evaluation_pb2.EvaluationReport:
     report.trace.highest_scores = packed([4.0, 2.0])
     report.trace.anomalous_row_counts.extend([1, 0])
     report.trace.alarm_counts.extend([1, 0])
+    told = report.reliability
+    told.promised_rate, told.false_alarm_count, told.ratio, told.kept = 0.01, 3, 0.0, False
+    told.curve.promised_rates = packed([0.01, 0.5])
+    told.curve.realised_rates = packed([0.02, 0.4])
+    told.curve.realised_low = packed([0.015, 0.3])
+    told.curve.realised_high = packed([0.03, 0.6])
+    told.curve.band_low = packed([0.005, 0.45])
+    told.curve.band_high = packed([0.017, 0.55])
+    told.rates.first_rows.extend([0, 3])
+    told.rates.normal_row_counts.extend([4, 2])
+    told.rates.false_alarm_counts.extend([1, 0])
+    told.rates.realised_low = packed([0.0, 0.1])
+    told.rates.realised_high = packed([0.9, 0.8])
+    told.drift.first_rows.extend([0, 2])
+    told.drift.event_times = np.array([0, 10**9], "<i8").tobytes()
+    told.drift.log10_capitals = packed([0.5, 2.5])
+    told.drift.alarm_rows.append(3)
+    told.drift.alarm_times = np.array([2 * 10**9], "<i8").tobytes()
+    told.drift.alarm_log10_capital, told.drift.epoch_row_count = 2.0, 7
+    told.normal_drift.first_rows.append(1)
     return report
 
 
@@ -119,6 +140,29 @@ def test_a_report_is_plain_values_and_what_is_not_defined_is_none() -> None:
     timeless = message()
     timeless.trace.ClearField("event_times")
     assert EvaluationReport.of(timeless).trace.event_times is None
+
+
+def test_whether_the_promise_was_kept_is_plain_values() -> None:
+    told = EvaluationReport.of(message()).reliability
+    assert told is not None
+    assert (told.promised_rate, told.false_alarm_count) == (0.01, 3)
+    assert (told.ratio, told.kept) == (0.0, False)  # said, though they are nothing
+    assert (told.realised_rate, told.realised_low, told.realised_high) == (None, None, None)
+    found = [getattr(told.curve, field.name).tolist() for field in fields(told.curve)]
+    expected = [[0.01, 0.5], [0.02, 0.4], [0.015, 0.3], [0.03, 0.6], [0.005, 0.45], [0.017, 0.55]]
+    assert found == expected
+    np.testing.assert_array_equal(told.rates.realised_rates, [0.25, 0.0])
+    np.testing.assert_array_equal(told.rates.realised_high, [0.9, 0.8])
+    assert told.rates.event_times is None
+    np.testing.assert_array_equal(told.drift.log10_capitals, [0.5, 2.5])
+    np.testing.assert_array_equal(told.drift.alarm_rows, [3])
+    assert told.drift.alarm_times is not None
+    assert told.drift.alarm_times[0] == np.datetime64("1970-01-01T00:00:02")
+    assert (told.drift.alarm_log10_capital, told.drift.epoch_row_count) == (2.0, 7)
+    np.testing.assert_array_equal(told.normal_drift.first_rows, [1])
+    silent = message()
+    silent.ClearField("reliability")
+    assert EvaluationReport.of(silent).reliability is None
 
 
 def test_labels_that_are_none_are_refused_before_anything_is_sent(

@@ -11,6 +11,7 @@ import grpc
 import numpy as np
 import pytest
 from google.longrunning import operations_pb2 as ops
+from scipy import stats
 from sklearn import metrics
 
 from clarion_api.v1 import evaluation_pb2 as reports
@@ -155,15 +156,69 @@ def test_curves_and_the_trace_hold_what_the_figures_say(
     assert 0 < report.latency.p50_seconds <= report.latency.p99_seconds < 10
 
 
+def test_the_promise_is_judged_by_the_normal_rows_of_the_same_scores(
+    report: reports.EvaluationReport, scored: Any
+) -> None:
+    told, normal = report.reliability, ~Labelled.labels
+    alarms = np.frombuffer(scored.anomalous, "u1").astype(bool)
+    p_values = floats(scored.p_values)[normal]
+    raised = int(alarms[normal].sum())
+    exact = stats.binomtest(raised, 500).proportion_ci(0.95, method="exact")
+    assert (told.promised_rate, told.normal_row_count) == (report.false_alarm_rate, 500)
+    assert told.false_alarm_count == raised == report.figures[0].false_positive_count
+    assert told.realised_rate == report.figures[0].false_alarm_rate
+    assert (told.realised_low, told.realised_high) == pytest.approx((exact.low, exact.high))
+    assert told.ratio == told.realised_rate / told.promised_rate
+    assert told.HasField("kept")
+    assert told.kept == (exact.low <= told.allowed_rate)
+    promised = floats(told.curve.promised_rates)
+    assert promised[0] == pytest.approx(1 / (told.calibration_row_count + 1))
+    assert 0.49 < promised[-1] <= 0.5
+    realised = (p_values[:, None] <= promised).mean(axis=0)
+    np.testing.assert_array_equal(floats(told.curve.realised_rates), realised)
+    bounds = (told.curve.realised_low, told.curve.realised_high)
+    low, high, band_low, band_high = map(
+        floats, (*bounds, told.curve.band_low, told.curve.band_high)
+    )
+    assert ((low <= realised) & (realised <= high)).all()
+    assert ((band_low < promised) & (promised < band_high)).all()
+
+
+def test_rates_and_drift_are_told_along_the_rows(report: reports.EvaluationReport) -> None:
+    told = report.reliability
+    rates, drift, normal = told.rates, told.drift, told.normal_drift
+    assert sum(rates.normal_row_counts) == 500
+    assert sum(rates.false_alarm_counts) == told.false_alarm_count
+    assert len(rates.first_rows) == len(floats(rates.realised_low)) == 25
+    for trace in (rates, drift, normal):
+        times = np.frombuffer(trace.event_times, "<i8")
+        np.testing.assert_array_equal(times, np.array(trace.first_rows) * HOUR)
+    assert not Labelled.labels[list(normal.first_rows)].any()
+    assert len(drift.first_rows) == len(floats(drift.log10_capitals)) == 500
+    assert drift.alarm_log10_capital == 2.0
+    # The first event is thirty rows beyond all calibration rows.
+    (alarm,) = drift.alarm_rows
+    assert 100 <= alarm < 130
+    np.testing.assert_array_equal(np.frombuffer(drift.alarm_times, "<i8"), [alarm * HOUR])
+    assert floats(drift.log10_capitals).max() >= 2.0
+    assert not normal.alarm_rows
+    assert floats(normal.log10_capitals).max() < 2.0
+
+
 def test_rows_without_order_have_no_events_and_no_volume(server: Any, wire: Any) -> None:
     plain = report_of(server, ask(server, wire, frame=wire.matrix(Labelled.rows)))
+    told = report_of(server, ask(server, wire, frame=wire.matrix(Labelled.rows), ordered=True))
     assert not plain.ordered
     for row in plain.figures:
         assert not row.HasField("vus_pr")
         assert not row.HasField("events")
         assert not row.name_recalls
     assert not plain.trace.event_times
-    told = report_of(server, ask(server, wire, frame=wire.matrix(Labelled.rows), ordered=True))
+    assert plain.reliability.curve == told.reliability.curve
+    for trace in (plain.reliability.rates, plain.reliability.drift, plain.reliability.normal_drift):
+        assert not trace.first_rows
+    assert told.reliability.rates.first_rows
+    assert not told.reliability.rates.event_times
     assert told.ordered
     assert told.figures[0].HasField("vus_pr")
     assert told.figures[0].events.HasField("delay_rows")
@@ -187,6 +242,7 @@ def test_rows_are_judged_in_time_order_however_they_come(
     again = report_of(server, operation)
     assert again.figures == report.figures
     assert again.trace == report.trace
+    assert again.reliability == report.reliability
 
 
 def test_the_rate_sets_the_threshold_of_all_rows(

@@ -85,6 +85,12 @@ from clarion_client.overview import (
     PlayerSize,
 )
 from clarion_client.policy import Explain, SignalConstraint
+from clarion_client.reliability import (
+    DriftTrace,
+    RateTrace,
+    ReliabilityCurve,
+    ReliabilityReport,
+)
 from clarion_client.reports import (
     Curve,
     EvaluationReport,
@@ -115,6 +121,7 @@ __all__ = [
     "Curve",
     "DeadlineExceededError",
     "DrainingError",
+    "DriftTrace",
     "EvaluationOperation",
     "EvaluationReport",
     "EventFigures",
@@ -161,6 +168,9 @@ __all__ = [
     "PreconditionError",
     "Progress",
     "RankingHits",
+    "RateTrace",
+    "ReliabilityCurve",
+    "ReliabilityReport",
     "RemovalFigures",
     "ScoreResult",
     "Signal",

@@ -11,6 +11,8 @@ from numpy.typing import NDArray
 from clarion_api.v1 import evaluation_pb2
 from clarion_client.explanations import record, values_of
 from clarion_client.faithfulness import ExplanationReport
+from clarion_client.packed import floats, moments
+from clarion_client.reliability import ReliabilityReport
 
 FloatArray = NDArray[np.float64]
 Int64Array = NDArray[np.int64]
@@ -150,12 +152,11 @@ class Trace:
     @classmethod
     def of(cls, message: evaluation_pb2.ScoreTrace) -> Self:
         """Return the trace of a message."""
-        times = np.frombuffer(message.event_times, "<i8").astype(np.int64)
         return cls(
             np.array(message.first_rows, np.int64),
-            times.astype("datetime64[ns]") if message.event_times else None,
-            _floats(message.lowest_scores),
-            _floats(message.highest_scores),
+            moments(message.event_times),
+            floats(message.lowest_scores),
+            floats(message.highest_scores),
             np.array(message.anomalous_row_counts, np.int64),
             np.array(message.alarm_counts, np.int64),
         )
@@ -186,6 +187,8 @@ class EvaluationReport:
         The model's first, then ``always_alarm``, ``random`` and (of numeric signals) ``zscore``.
     explanations
         How far its explanations can be trusted; None unless asked for.
+    reliability
+        Whether the false-alarm rate was kept on the normal rows; None from a server that does not say.
     """
 
     model_version: str
@@ -204,6 +207,7 @@ class EvaluationReport:
     curve: Curve
     trace: Trace
     explanations: ExplanationReport | None
+    reliability: ReliabilityReport | None
 
     @classmethod
     def of(cls, message: evaluation_pb2.EvaluationReport) -> Self:
@@ -213,16 +217,14 @@ class EvaluationReport:
         values["figures"] = tuple(map(Figures.of, message.figures))
         values["latency"] = record(Latency, message.latency)
         values["curve"] = Curve(
-            _floats(curve.thresholds),
-            _floats(curve.recalls),
-            _floats(curve.false_alarm_rates),
-            _floats(curve.precisions),
+            floats(curve.thresholds),
+            floats(curve.recalls),
+            floats(curve.false_alarm_rates),
+            floats(curve.precisions),
         )
         values["trace"] = Trace.of(message.trace)
         if message.HasField("explanations"):
             values["explanations"] = ExplanationReport.of(message.explanations)
+        if message.HasField("reliability"):
+            values["reliability"] = ReliabilityReport.of(message.reliability)
         return cls(**values)
-
-
-def _floats(packed: bytes) -> FloatArray:
-    return np.frombuffer(packed, "<f8").astype(np.float64)

@@ -96,10 +96,10 @@ def evaluate(  # noqa: PLR0913 - one parameter an option
 
 def show(report: EvaluationReport) -> None:
     """Print what an evaluation found."""
-    from clarion.cli import console
+    from clarion.cli import confidence_tables, console
     from clarion.cli import evaluation_tables as tables
 
-    console.facts(tables.facts(report))
+    console.facts([*tables.facts(report), *confidence_tables.facts(report.reliability)])
     _print(tables.figures(report))
     for table in (tables.events(report), tables.names(report)):
         if table.rows:

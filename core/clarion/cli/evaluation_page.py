@@ -10,6 +10,7 @@ import numpy as np
 from clarion.arrays import Int64Array
 from clarion.cli import evaluation_tables as tables
 from clarion.cli import faithfulness_tables as faithfulness
+from clarion.cli.confidence_page import confidence_section
 from clarion.evaluation import pictures
 from clarion.evaluation.page import card, page, row, section, table, tiles
 from clarion_client import EvaluationReport, ExplanationReport, ModelVersion, Trace
@@ -21,6 +22,9 @@ def evaluation_page(
     """Return the whole page; ``left_out`` are the files' columns that the model does not know."""
     sections = [_summary(report, version), _table(report), _curves(report)]
     sections += [_trace(report)] if report.ordered else []
+    if report.reliability is not None:
+        spans = list(_labelled(report.trace, report.row_count))
+        sections.append(confidence_section(report.reliability, spans))
     sections += [_names(report)] if report.figures[0].name_recalls else []
     if report.explanations is not None:
         sections.append(_explanations(report.explanations))

@@ -46,6 +46,8 @@ svg text { font: 12px system-ui, sans-serif; fill: var(--ink) }
 svg .tick { fill: var(--soft); font-size: 11px } svg .strong { font-weight: 600 }
 svg .grid { stroke: var(--rule) } svg .axis { stroke: var(--soft); stroke-width: .8 }
 svg .series { fill: none; stroke: var(--series); stroke-width: 1.3; stroke-linejoin: round }
+svg .second { fill: none; stroke: var(--soft); stroke-width: 1.3; stroke-linejoin: round }
+svg .second-swatch { fill: var(--soft) } svg .whisker { stroke: var(--series); stroke-width: 1.2 }
 svg .threshold { stroke: var(--threshold); stroke-width: 1.2; stroke-dasharray: 5 4 }
 svg .chance { stroke: var(--soft); stroke-dasharray: 2 3 } svg .marked { fill: var(--threshold) }
 svg .up { fill: var(--up) } svg .down { fill: var(--down) } svg .anomaly { fill: var(--anomaly) }

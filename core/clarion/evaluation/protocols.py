@@ -13,6 +13,7 @@ from clarion.errors import InvalidFrameError
 from clarion.evaluation.baselines import Baseline, baselines
 from clarion.evaluation.figures import Figures, Labelled
 from clarion.evaluation.identifiers import without_identifiers
+from clarion.evaluation.reliability import Promised, Reliability
 from clarion.evaluation.report import Latency, Report, Row
 from clarion.features import rows_by_asset
 from clarion.frames import Frame
@@ -46,6 +47,8 @@ class Scores:
     scores, alarms
         Shape ``(n,)``. A row without a score (it lacks the history) raises no alarm, and stands
         below all others.
+    p_values
+        Shape ``(n,)``; NaN where a row has no score.
     unscored
         How many rows those are.
     seconds
@@ -54,6 +57,7 @@ class Scores:
 
     scores: FloatArray
     alarms: BoolArray
+    p_values: FloatArray
     unscored: int
     seconds: FloatArray
 
@@ -122,9 +126,11 @@ def judge_fitted(
     )
     normal = train if train_labels is None else train.take(np.flatnonzero(~train_labels))
     trivial = baselines(normal, truth.frame, rate, np.random.default_rng(pipeline.spec.seed))
+    level = pipeline.calibration.levels(rate).pooled
+    promised = Promised(rate, level.expected_rate, pipeline.calibration.rows)
     return Report(
         spec=pipeline.spec,
-        threshold=pipeline.calibration.threshold(rate),
+        threshold=level.threshold,
         false_alarm_rate=rate,
         fitted_rows=pipeline.fitted_rows,
         calibration_rows=pipeline.calibration.rows,
@@ -136,6 +142,9 @@ def judge_fitted(
         truth=truth,
         scores=said.scores,
         alarms=said.alarms,
+        reliability=Reliability.of(
+            said.p_values, said.alarms, truth.labels, promised, ordered=truth.ordered
+        ),
     )
 
 
@@ -168,6 +177,7 @@ def score(
     if before is not None and ordered:
         _, memory = pipeline.run(_last_rows(before, WARM_UP_ROWS), _SILENT)
     scores, alarms = np.full(len(frame), -np.inf), np.zeros(len(frame), np.bool_)
+    p_values = np.full(len(frame), np.nan)
     seconds = []
     for begin in range(0, len(frame), batch_rows):
         progress(begin / len(frame), "scoring")
@@ -180,12 +190,13 @@ def score(
         memory = after if ordered else memory
         scores[begin + answer.source_rows] = answer.scores
         alarms[begin + answer.source_rows] = answer.anomalous
+        p_values[begin + answer.source_rows] = answer.p_values
     unscored = np.isneginf(scores)
     if unscored.all():
         scores[:] = 0.0
     else:
         scores[unscored] = np.nextafter(scores[~unscored].min(), -np.inf)
-    return Scores(scores, alarms, int(unscored.sum()), np.array(seconds))
+    return Scores(scores, alarms, p_values, int(unscored.sum()), np.array(seconds))
 
 
 def _last_rows(frame: Frame, count: int) -> Frame:

@@ -10,6 +10,7 @@ import numpy as np
 from clarion.arrays import BoolArray, FloatArray
 from clarion.evaluation.figures import Figures, Labelled, defined
 from clarion.evaluation.metrics import Ranking
+from clarion.evaluation.reliability import Reliability
 from clarion.pipeline.spec import PipelineSpec
 
 
@@ -55,6 +56,8 @@ class Report:
         The pipeline first, then ``always_alarm``, ``random`` and ``zscore``.
     truth, scores, alarms
         The rows judged, in the order scored, and what was said of them, shape ``(n,)``.
+    reliability
+        Whether the false-alarm rate was kept on the normal ones.
     dropped
         Columns left out because they identify (addresses, ports, ids).
     """
@@ -70,6 +73,7 @@ class Report:
     truth: Labelled
     scores: FloatArray
     alarms: BoolArray
+    reliability: Reliability
     dropped: tuple[str, ...] = ()
 
     @property
@@ -99,6 +103,7 @@ class Report:
                 "p50": self.latency.p50,
                 "p99": self.latency.p99,
             },
+            "reliability": self.reliability.to_json(),
             # A list: the pipeline's own row may have a baseline's name.
             "table": [{"name": row.name, **row.figures.to_json()} for row in self.table],
         }

@@ -33,6 +33,12 @@ class Canvas:
         points = " ".join(f"{a:.1f},{b:.1f}" for a, b in zip(x, y, strict=True))
         self.parts.append(f'<polyline class="{style}" points="{points}"/>')
 
+    def area(self, x: FloatArray, low: FloatArray, high: FloatArray, style: str) -> None:
+        """Fill what lies between two lines through the same places."""
+        around = [*zip(x, low, strict=True), *zip(x[::-1], high[::-1], strict=True)]
+        points = " ".join(f"{a:.1f},{b:.1f}" for a, b in around)
+        self.parts.append(f'<polygon class="{style}" points="{points}"/>')
+
     def bar(self, x: float, y: float, width: float, height: float, style: str) -> None:
         """Draw a rectangle; a negative width goes to the left."""
         left = x + min(width, 0.0)

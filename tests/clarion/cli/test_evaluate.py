@@ -120,8 +120,8 @@ def test_the_page_needs_nothing_but_itself_and_shows_what_was_found(
     for words in ("ROC", "Precision and recall", "best F1 (upper bound)", "No point adjustment"):
         assert words in text
     pictures = [ElementTree.fromstring(svg) for svg in re.findall(r"<svg.*?</svg>", text)]
-    over_time = pictures[-1]
-    classes = [element.attrib.get("class") for element in over_time.iter()]
+    named = {"".join(picture[0].itertext()): picture for picture in pictures}
+    classes = [element.attrib.get("class") for element in named["highest score"].iter()]
     assert classes.count("threshold") == 1
     assert classes.count("span") == 2 + 1  # two troubles, and the legend
     alarms = sum(1 for count in evaluated["trace"]["alarm_counts"] if count)
@@ -138,7 +138,7 @@ def test_a_page_without_order_says_what_is_missing(
     text = page.read_text(encoding="utf-8")
     assert "neither times nor a known order" in text
     assert "over time" not in text
-    assert text.count("<svg") == 3
+    assert text.count("<svg") == 4
 
 
 @pytest.mark.parametrize(

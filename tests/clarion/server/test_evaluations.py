@@ -129,6 +129,24 @@ def test_what_is_not_defined_is_not_set(model: Loaded) -> None:
     assert not row.HasField("vus_pr")  # and there is no order
     assert (row.HasField("recall"), row.recall) == (True, 0.0)
     assert (row.HasField("f1"), row.f1) == (True, 0.0)
+    assert (quiet.reliability.HasField("kept"), quiet.reliability.kept) == (True, True)
+    assert quiet.reliability.realised_rate == 0.0
+
+
+def test_without_a_normal_row_that_has_a_score_nothing_is_said_of_the_promise() -> None:
+    rows = np.random.default_rng(1).normal(size=(400, 2))
+    spec = PipelineSpec(
+        Step("zscore"), (Step("window_statistics", {"window": 9}),), false_alarm_rate=0.05
+    )
+    pipeline = fit(spec, Frame.of(rows, ["flow", "heat"]), registries=load_plugins())
+    late = Labelled(Frame.of(rows[:12], ["flow", "heat"]), np.arange(12) >= 8, ordered=True)
+    told = reported(Loaded(REF, pipeline, 0.0, 0.0), late).reliability
+    assert (told.promised_rate, told.normal_row_count) == (0.05, 0)
+    for name in ("realised_rate", "realised_low", "realised_high", "ratio", "kept"):
+        assert not told.HasField(name)
+    assert not told.curve.promised_rates
+    assert not told.rates.first_rows
+    assert list(told.drift.first_rows) == [8, 9, 10, 11]
 
 
 def test_words_have_no_zscore_but_the_other_baselines() -> None:

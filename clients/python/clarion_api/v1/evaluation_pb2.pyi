@@ -40,6 +40,7 @@ class EvaluationReport(_message.Message):
     CURVE_FIELD_NUMBER: _builtins.int
     TRACE_FIELD_NUMBER: _builtins.int
     EXPLANATIONS_FIELD_NUMBER: _builtins.int
+    RELIABILITY_FIELD_NUMBER: _builtins.int
     model_version: _builtins.str
     """The version judged, `models/{model}/versions/{version}`."""
     model_digest: _builtins.str
@@ -88,6 +89,10 @@ class EvaluationReport(_message.Message):
     def explanations(self) -> Global___ExplanationReport:
         """How far the explanations can be trusted; unset unless asked for."""
 
+    @_builtins.property
+    def reliability(self) -> Global___ReliabilityReport:
+        """Whether the promised false-alarm rate was kept on the rows labelled normal."""
+
     def __init__(
         self,
         *,
@@ -107,10 +112,11 @@ class EvaluationReport(_message.Message):
         curve: Global___RankingCurve | None = ...,
         trace: Global___ScoreTrace | None = ...,
         explanations: Global___ExplanationReport | None = ...,
+        reliability: Global___ReliabilityReport | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["curve", b"curve", "explanations", b"explanations", "latency", b"latency", "trace", b"trace"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["curve", b"curve", "explanations", b"explanations", "latency", b"latency", "reliability", b"reliability", "trace", b"trace"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["anomalous_row_count", b"anomalous_row_count", "baseline_row_count", b"baseline_row_count", "calibration_id", b"calibration_id", "curve", b"curve", "explanations", b"explanations", "false_alarm_rate", b"false_alarm_rate", "figures", b"figures", "identifying_signals", b"identifying_signals", "latency", b"latency", "model_digest", b"model_digest", "model_version", b"model_version", "ordered", b"ordered", "row_count", b"row_count", "threshold", b"threshold", "trace", b"trace", "unscored_row_count", b"unscored_row_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["anomalous_row_count", b"anomalous_row_count", "baseline_row_count", b"baseline_row_count", "calibration_id", b"calibration_id", "curve", b"curve", "explanations", b"explanations", "false_alarm_rate", b"false_alarm_rate", "figures", b"figures", "identifying_signals", b"identifying_signals", "latency", b"latency", "model_digest", b"model_digest", "model_version", b"model_version", "ordered", b"ordered", "reliability", b"reliability", "row_count", b"row_count", "threshold", b"threshold", "trace", b"trace", "unscored_row_count", b"unscored_row_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -837,3 +843,271 @@ class InjectedFigures(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__onset_error_rows) -> _WhichOneofReturnType__onset_error_rows | None: ...
 
 Global___InjectedFigures: _TypeAlias = InjectedFigures  # noqa: Y015
+
+@_typing.final
+class ReliabilityReport(_message.Message):
+    """Whether the promised false-alarm rate was kept on the rows labelled normal that have a score, and
+    whether a test for drift would have told so. All bounds are of 95 % and take rows as independent;
+    alarms of rows in time order come in bursts, and there the true bounds are wider.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROMISED_RATE_FIELD_NUMBER: _builtins.int
+    EXPECTED_RATE_FIELD_NUMBER: _builtins.int
+    ALLOWED_RATE_FIELD_NUMBER: _builtins.int
+    CALIBRATION_ROW_COUNT_FIELD_NUMBER: _builtins.int
+    NORMAL_ROW_COUNT_FIELD_NUMBER: _builtins.int
+    FALSE_ALARM_COUNT_FIELD_NUMBER: _builtins.int
+    REALISED_RATE_FIELD_NUMBER: _builtins.int
+    REALISED_LOW_FIELD_NUMBER: _builtins.int
+    REALISED_HIGH_FIELD_NUMBER: _builtins.int
+    RATIO_FIELD_NUMBER: _builtins.int
+    KEPT_FIELD_NUMBER: _builtins.int
+    CURVE_FIELD_NUMBER: _builtins.int
+    RATES_FIELD_NUMBER: _builtins.int
+    DRIFT_FIELD_NUMBER: _builtins.int
+    NORMAL_DRIFT_FIELD_NUMBER: _builtins.int
+    promised_rate: _builtins.float
+    """The promised false-alarm rate, in (0, 1): that of the report."""
+    expected_rate: _builtins.float
+    """Share of normal rows expected to reach the threshold, in (0, 1): less than what is promised, where
+    it is promised with 95 % certainty.
+    """
+    allowed_rate: _builtins.float
+    """The largest rate that the promise allows, in (0, 1): the luck of the calibration rows is part of it."""
+    calibration_row_count: _builtins.int
+    """Rows that the calibration rests on."""
+    normal_row_count: _builtins.int
+    """Rows labelled normal that have a score."""
+    false_alarm_count: _builtins.int
+    """Those of them that raised an alarm."""
+    realised_rate: _builtins.float
+    """Share of them, in [0, 1]; unset without normal rows, like all figures below."""
+    realised_low: _builtins.float
+    """Lower bound of the rate behind it, in [0, 1] (Clopper and Pearson 1934)."""
+    realised_high: _builtins.float
+    """Upper bound of that rate, in [0, 1]."""
+    ratio: _builtins.float
+    """Realised over promised rate, at least 0: 1 is right."""
+    kept: _builtins.bool
+    """Whether the rate behind it can be one that the promise allows: its lower bound is at most
+    `allowed_rate`. Fewer false alarms than promised keep the promise too.
+    """
+    @_builtins.property
+    def curve(self) -> Global___ReliabilityCurve:
+        """Realised rates at other promised ones."""
+
+    @_builtins.property
+    def rates(self) -> Global___RateTrace:
+        """The realised rate along the rows; empty without time order."""
+
+    @_builtins.property
+    def drift(self) -> Global___DriftTrace:
+        """The test for drift as a stream of all these rows would hold it; empty without time order."""
+
+    @_builtins.property
+    def normal_drift(self) -> Global___DriftTrace:
+        """The same of the rows labelled normal alone, which no anomaly alarms."""
+
+    def __init__(
+        self,
+        *,
+        promised_rate: _builtins.float = ...,
+        expected_rate: _builtins.float = ...,
+        allowed_rate: _builtins.float = ...,
+        calibration_row_count: _builtins.int = ...,
+        normal_row_count: _builtins.int = ...,
+        false_alarm_count: _builtins.int = ...,
+        realised_rate: _builtins.float | None = ...,
+        realised_low: _builtins.float | None = ...,
+        realised_high: _builtins.float | None = ...,
+        ratio: _builtins.float | None = ...,
+        kept: _builtins.bool | None = ...,
+        curve: Global___ReliabilityCurve | None = ...,
+        rates: Global___RateTrace | None = ...,
+        drift: Global___DriftTrace | None = ...,
+        normal_drift: Global___DriftTrace | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_kept", b"_kept", "_ratio", b"_ratio", "_realised_high", b"_realised_high", "_realised_low", b"_realised_low", "_realised_rate", b"_realised_rate", "curve", b"curve", "drift", b"drift", "kept", b"kept", "normal_drift", b"normal_drift", "rates", b"rates", "ratio", b"ratio", "realised_high", b"realised_high", "realised_low", b"realised_low", "realised_rate", b"realised_rate"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_kept", b"_kept", "_ratio", b"_ratio", "_realised_high", b"_realised_high", "_realised_low", b"_realised_low", "_realised_rate", b"_realised_rate", "allowed_rate", b"allowed_rate", "calibration_row_count", b"calibration_row_count", "curve", b"curve", "drift", b"drift", "expected_rate", b"expected_rate", "false_alarm_count", b"false_alarm_count", "kept", b"kept", "normal_drift", b"normal_drift", "normal_row_count", b"normal_row_count", "promised_rate", b"promised_rate", "rates", b"rates", "ratio", b"ratio", "realised_high", b"realised_high", "realised_low", b"realised_low", "realised_rate", b"realised_rate"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__kept: _TypeAlias = _typing.Literal["kept"]  # noqa: Y015
+    _WhichOneofArgType__kept: _TypeAlias = _typing.Literal["_kept", b"_kept"]  # noqa: Y015
+    _WhichOneofReturnType__ratio: _TypeAlias = _typing.Literal["ratio"]  # noqa: Y015
+    _WhichOneofArgType__ratio: _TypeAlias = _typing.Literal["_ratio", b"_ratio"]  # noqa: Y015
+    _WhichOneofReturnType__realised_high: _TypeAlias = _typing.Literal["realised_high"]  # noqa: Y015
+    _WhichOneofArgType__realised_high: _TypeAlias = _typing.Literal["_realised_high", b"_realised_high"]  # noqa: Y015
+    _WhichOneofReturnType__realised_low: _TypeAlias = _typing.Literal["realised_low"]  # noqa: Y015
+    _WhichOneofArgType__realised_low: _TypeAlias = _typing.Literal["_realised_low", b"_realised_low"]  # noqa: Y015
+    _WhichOneofReturnType__realised_rate: _TypeAlias = _typing.Literal["realised_rate"]  # noqa: Y015
+    _WhichOneofArgType__realised_rate: _TypeAlias = _typing.Literal["_realised_rate", b"_realised_rate"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__kept) -> _WhichOneofReturnType__kept | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__ratio) -> _WhichOneofReturnType__ratio | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__realised_high) -> _WhichOneofReturnType__realised_high | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__realised_low) -> _WhichOneofReturnType__realised_low | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__realised_rate) -> _WhichOneofReturnType__realised_rate | None: ...
+
+Global___ReliabilityReport: _TypeAlias = ReliabilityReport  # noqa: Y015
+
+@_typing.final
+class ReliabilityCurve(_message.Message):
+    """Realised false-alarm rates at promised ones, rising, columnar: at most 30 points."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PROMISED_RATES_FIELD_NUMBER: _builtins.int
+    REALISED_RATES_FIELD_NUMBER: _builtins.int
+    REALISED_LOW_FIELD_NUMBER: _builtins.int
+    REALISED_HIGH_FIELD_NUMBER: _builtins.int
+    BAND_LOW_FIELD_NUMBER: _builtins.int
+    BAND_HIGH_FIELD_NUMBER: _builtins.int
+    promised_rates: _builtins.bytes
+    """Little-endian float64, one a point, in (0, 0.5]: the p-values that calibration rows can reach,
+    evenly spread in ratio.
+    """
+    realised_rates: _builtins.bytes
+    """Little-endian float64, one a point: share of the normal rows whose p-value is at most so large."""
+    realised_low: _builtins.bytes
+    """Little-endian float64, one a point: lower bound of the rate behind it."""
+    realised_high: _builtins.bytes
+    """Little-endian float64, one a point: upper bound of the rate behind it."""
+    band_low: _builtins.bytes
+    """Little-endian float64, one a point: lower end of where that rate lies for rows like the
+    calibration rows, by the luck of those (Vovk 2012).
+    """
+    band_high: _builtins.bytes
+    """Little-endian float64, one a point: upper end of it."""
+    def __init__(
+        self,
+        *,
+        promised_rates: _builtins.bytes = ...,
+        realised_rates: _builtins.bytes = ...,
+        realised_low: _builtins.bytes = ...,
+        realised_high: _builtins.bytes = ...,
+        band_low: _builtins.bytes = ...,
+        band_high: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["band_high", b"band_high", "band_low", b"band_low", "promised_rates", b"promised_rates", "realised_high", b"realised_high", "realised_low", b"realised_low", "realised_rates", b"realised_rates"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReliabilityCurve: _TypeAlias = ReliabilityCurve  # noqa: Y015
+
+@_typing.final
+class RateTrace(_message.Message):
+    """The realised false-alarm rate along the rows, cut into at most 50 stretches of normal rows that
+    follow each other, columnar.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIRST_ROWS_FIELD_NUMBER: _builtins.int
+    EVENT_TIMES_FIELD_NUMBER: _builtins.int
+    NORMAL_ROW_COUNTS_FIELD_NUMBER: _builtins.int
+    FALSE_ALARM_COUNTS_FIELD_NUMBER: _builtins.int
+    REALISED_LOW_FIELD_NUMBER: _builtins.int
+    REALISED_HIGH_FIELD_NUMBER: _builtins.int
+    event_times: _builtins.bytes
+    """Little-endian int64, nanoseconds since 1970 UTC, one a stretch: when its first row was observed;
+    empty where rows have no times.
+    """
+    realised_low: _builtins.bytes
+    """Little-endian float64, one a stretch: lower bound of the rate behind it."""
+    realised_high: _builtins.bytes
+    """Little-endian float64, one a stretch: upper bound of the rate behind it."""
+    @_builtins.property
+    def first_rows(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Place of each stretch's first row among all rows, from 0."""
+
+    @_builtins.property
+    def normal_row_counts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Normal rows of each stretch."""
+
+    @_builtins.property
+    def false_alarm_counts(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Those of them that raised an alarm."""
+
+    def __init__(
+        self,
+        *,
+        first_rows: _abc.Iterable[_builtins.int] | None = ...,
+        event_times: _builtins.bytes = ...,
+        normal_row_counts: _abc.Iterable[_builtins.int] | None = ...,
+        false_alarm_counts: _abc.Iterable[_builtins.int] | None = ...,
+        realised_low: _builtins.bytes = ...,
+        realised_high: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_times", b"event_times", "false_alarm_counts", b"false_alarm_counts", "first_rows", b"first_rows", "normal_row_counts", b"normal_row_counts", "realised_high", b"realised_high", "realised_low", b"realised_low"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RateTrace: _TypeAlias = RateTrace  # noqa: Y015
+
+@_typing.final
+class DriftTrace(_message.Message):
+    """The capital of a test for drift that bets on rows being stranger than the calibration rows, cut into
+    at most 500 stretches of rows that follow each other, columnar.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIRST_ROWS_FIELD_NUMBER: _builtins.int
+    EVENT_TIMES_FIELD_NUMBER: _builtins.int
+    LOG10_CAPITALS_FIELD_NUMBER: _builtins.int
+    ALARM_ROWS_FIELD_NUMBER: _builtins.int
+    ALARM_TIMES_FIELD_NUMBER: _builtins.int
+    ALARM_LOG10_CAPITAL_FIELD_NUMBER: _builtins.int
+    EPOCH_ROW_COUNT_FIELD_NUMBER: _builtins.int
+    event_times: _builtins.bytes
+    """Little-endian int64, nanoseconds since 1970 UTC, one a stretch: when its first row was observed;
+    empty where rows have no times.
+    """
+    log10_capitals: _builtins.bytes
+    """Little-endian float64, one a stretch: log10 of its largest capital."""
+    alarm_times: _builtins.bytes
+    """Little-endian int64, nanoseconds since 1970 UTC, one an alarm: when that row was observed; empty
+    where rows have no times.
+    """
+    alarm_log10_capital: _builtins.float
+    """Log10 of the capital at which drift is told. Rows like the calibration rows ever reach 2 in at most
+    1 % of epochs.
+    """
+    epoch_row_count: _builtins.int
+    """Rows of an epoch: the capital begins anew after so many."""
+    @_builtins.property
+    def first_rows(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Place of each stretch's first row among all rows, from 0."""
+
+    @_builtins.property
+    def alarm_rows(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """First row of each epoch at which log10 of the capital reached `alarm_log10_capital`, where it did."""
+
+    def __init__(
+        self,
+        *,
+        first_rows: _abc.Iterable[_builtins.int] | None = ...,
+        event_times: _builtins.bytes = ...,
+        log10_capitals: _builtins.bytes = ...,
+        alarm_rows: _abc.Iterable[_builtins.int] | None = ...,
+        alarm_times: _builtins.bytes = ...,
+        alarm_log10_capital: _builtins.float = ...,
+        epoch_row_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarm_log10_capital", b"alarm_log10_capital", "alarm_rows", b"alarm_rows", "alarm_times", b"alarm_times", "epoch_row_count", b"epoch_row_count", "event_times", b"event_times", "first_rows", b"first_rows", "log10_capitals", b"log10_capitals"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___DriftTrace: _TypeAlias = DriftTrace  # noqa: Y015

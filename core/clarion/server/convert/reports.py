@@ -8,6 +8,7 @@ from clarion.evaluation.figures import Figures
 from clarion.evaluation.identifiers import identifies
 from clarion.evaluation.report import Report
 from clarion.server.convert.numbers import bytes_of, defined
+from clarion.server.convert.reliability import reliability_to_proto
 from clarion.server.loaded import Loaded
 from clarion_api.v1 import evaluation_pb2 as pb
 
@@ -40,6 +41,7 @@ def report_to_proto(report: Report, model: Loaded) -> pb.EvaluationReport:
         ),
         curve=_curve(Curve.of(report.ranking)),
         trace=_trace(report),
+        reliability=reliability_to_proto(report.reliability, report.truth.frame.time),
     )
 
 
