@@ -111,20 +111,25 @@ def _walk(
     Of each level, ``present`` says whether the row takes all of the player's edges down to it, and
     ``absent`` whether each background row does; ``only`` counts the players whose edges only the
     row takes (one more than there can be: the leaves below do not count), ``others`` those whose
-    edges it does not take; ``sums`` are of the leaves below, as either kind of player is owed.
+    edges it does not take; ``sums`` are of the leaves below, as either kind of player is owed. Where
+    leaves count against no background row, the walk goes down no further than ``deepest``.
     """
     places, numbers = program.places, program.numbers
     width = U((m + _VECTOR - 1) // _VECTOR * _VECTOR)
     size = (program.levels + 1) * int(width)
     absent, only, sums = np.ones(size, np.int64), np.zeros(size, np.int64), np.zeros(2 * size)
     dead = shares.shape[2] - 1
+    only[m : int(width)] = dead  # lanes that fill up
     present = np.ones(program.levels + 1, np.bool_)
     others = np.zeros(program.levels + 1, np.int64)
     open_at = np.zeros(program.levels + 1, np.uint64)
     n_edges = len(places)
-    depth = U(0)
+    depth, deepest = U(0), U(program.levels)
     for edge in range(n_edges + 1):
         level = U(places[edge, LEVEL]) if edge < n_edges else U(1)
+        if level > deepest:
+            continue
+        deepest = U(program.levels)
         while depth >= level:
             at = open_at[depth]
             left, to = (depth, U(places[at, EARLIER]), width), U(places[at, PLAYER]) * width
@@ -144,6 +149,11 @@ def _walk(
         cell = U(places[edge, FEATURE]) * width
         _follow(cells, absent, cell, numbers[edge, THRESHOLD], right, entered)
         _count(absent, only, present[level], dead, entered)
+        if not (present[level] or _counts(only, dead, entered)):
+            deepest = level
+            if not right:
+                _clear(sums, level - U(1), width)
+            continue
         if places[edge, LEAF] != 0:
             _collect(sums, only, shares, others[level], numbers[edge, VALUE], entered)
         open_at[level] = edge
@@ -177,6 +187,24 @@ def _count(absent: Int64Array, only: Int64Array, present: bool, dead: int, edge:
     else:
         for r in range(width):
             only[here + r] = only[before + r] if absent[here + r] == 1 else dead
+
+
+@kernel
+def _counts(only: Int64Array, dead: int, edge: Edge) -> bool:
+    """Return whether the leaves below count against any background row."""
+    level, _, width = edge
+    fewest = dead
+    for r in range(width):
+        fewest = min(fewest, only[level * width + r])
+    return fewest < dead
+
+
+@kernel
+def _clear(sums: FloatArray, level: np.uint64, width: np.uint64) -> None:
+    """Begin the sums of a level without the branch below it on the left."""
+    start = level * U(2) * width
+    for r in range(U(2) * width):
+        sums[start + r] = 0.0
 
 
 @kernel
