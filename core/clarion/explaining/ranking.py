@@ -6,7 +6,7 @@ they depart from it, in standard deviations of normal rows (which compare betwee
 
 - rows in time order: by the largest jump off the signal's running means, over spans of time;
 - rows in no order: by the distance from what the healthy signals foretell, where the sick ones are
-  found greedily and foretell nothing; or by what lies beyond all that was ever normal;
+  found and foretell nothing, or from the mean, whichever is further;
 - words and missing cells: by their rarity.
 """
 

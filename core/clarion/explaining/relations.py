@@ -34,14 +34,11 @@ class Relations:
     spread
         Shape ``(d,)``, >= 1: root mean square surprise of rows that were not learnt from. A
         forecast that does not hold there is worth less.
-    reach
-        Shape ``(d,)``: the furthest from 0 that a normal row is.
     """
 
     middle: FloatArray
     precision: FloatArray
     spread: FloatArray
-    reach: FloatArray
 
     @classmethod
     def learn(cls, points: FloatArray) -> Relations | None:
@@ -51,13 +48,12 @@ class Relations:
             return None
         known = points[:: math.ceil(n / MOST_ROWS)]
         middle, precision = _gaussian(known)
-        reach = np.where(np.isnan(points), 0.0, np.abs(points)).max(axis=0)
-        return cls(middle, precision, _spread(known), frozen(reach))
+        return cls(middle, precision, _spread(known))
 
     def surprises(self, points: FloatArray) -> FloatArray:
-        """Return how strange each number is, (n, d) >= 0: against its forecast, or beyond its reach."""
+        """Return how strange each number is, (n, d) >= 0: against its forecast or in itself."""
         off = conditional(points - self.middle, self.precision, SICK)
-        return np.asarray(np.maximum(off / self.spread, np.abs(points) - self.reach))
+        return np.asarray(np.maximum(off / self.spread, np.abs(points)))
 
     def state(self) -> State:
         """Return all of it."""
@@ -65,7 +61,6 @@ class Relations:
             "middle": self.middle,
             "precision": self.precision,
             "spread": self.spread,
-            "reach": self.reach,
         }
         return State(1, {}, arrays)
 
@@ -83,7 +78,6 @@ class Relations:
             state.require(1).array("middle", flat),
             state.array("precision", (signals, signals)),
             state.array("spread", flat),
-            state.array("reach", flat),
         )
         if any((values <= 0).any() for values in (found.precision.diagonal(), found.spread)):
             raise ArtifactCorruptError("the stored relations have a variance that is not positive")
