@@ -25,8 +25,10 @@ from clarion.pipeline.calibrate import Calibration
 from clarion.pipeline.chain import Transformed
 from clarion.pipeline.choose import AUTO, Choice, choose
 from clarion.pipeline.classes import scores_by_class
+from clarion.pipeline.groups import PartitionBy
 from clarion.pipeline.guard import plugin_errors
 from clarion.pipeline.pace import Pace
+from clarion.pipeline.partition import Partition
 from clarion.pipeline.progress import never_back, part
 from clarion.pipeline.rows import held_out, normal_rows
 from clarion.pipeline.run import FittedPipeline
@@ -82,6 +84,8 @@ def fit(
 
     progress(0.05, "extracting features")
     learning = normal & ~calibrates
+    partition = _partition(spec, frame.take(np.flatnonzero(learning)))
+    frame = frame if partition is None else partition.level(frame)
     spec, chain, done = fit_chain(spec, frame, learning, detector, part(context, 0.05, 0.3))
     progress(0.3, f"fitting {spec.detector.plugin}")
     learns = ~calibrates if _takes_labels(detector) else learning
@@ -107,7 +111,13 @@ def fit(
         fitted_rows=len(rows),
         registries=registries,
         choice=choice,
+        partition=partition,
     )
+
+
+def _partition(spec: PipelineSpec, frame: Frame) -> Partition | None:
+    by = PartitionBy(spec.partition_by)
+    return None if by is PartitionBy.NONE else Partition.learn(frame, by)
 
 
 def _calibration(

@@ -15,7 +15,6 @@ from clarion.explaining.values import seeds
 from clarion.frames import Frame
 from clarion.pipeline.answer import Answer, ExplanationPolicy
 from clarion.pipeline.run import FittedPipeline
-from clarion.pipeline.schema import conform
 from clarion.pipeline.score import scored
 
 
@@ -59,6 +58,6 @@ def _usual(
 
 
 def _features(pipeline: FittedPipeline, frame: Frame, answer: Answer) -> Frame:
-    done = pipeline.chain.transform(conform(frame, pipeline.signals))
+    done = pipeline.chain.transform(pipeline.taken(frame))
     done, _, _ = scored(pipeline.plugin, pipeline.detector, done, {})
     return done.frame.take(answer.explained)

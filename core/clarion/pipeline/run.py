@@ -6,7 +6,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -33,7 +33,7 @@ from clarion.explaining.ranking import SignalRanking
 from clarion.explaining.reasons import Reasoner, Reasons
 from clarion.explaining.record import Recorder, Verdict
 from clarion.explaining.tracing import Tracer, oldest_exact_lag
-from clarion.frames import Frame, Signal
+from clarion.frames import Frame, Signal, SignalKind
 from clarion.pipeline.answer import Answer, ExplainedRows, ExplanationPolicy, View
 from clarion.pipeline.calibrate import Calibration
 from clarion.pipeline.chain import Chain, Transformed, origins
@@ -42,6 +42,8 @@ from clarion.pipeline.classes import POOLED
 from clarion.pipeline.constraints import by_signal
 from clarion.pipeline.guard import row_numbers
 from clarion.pipeline.memory import Memory, follow_runs
+from clarion.pipeline.own_units import OwnUnits, refuse_ranges
+from clarion.pipeline.partition import Partition
 from clarion.pipeline.reference import Levels
 from clarion.pipeline.schema import conform
 from clarion.pipeline.score import row_scores, scored
@@ -71,6 +73,9 @@ class FittedPipeline:
         Identity of the stored version; empty until stored.
     choice
         What ``auto`` took and what over; None where the spec named a detector.
+    partition
+        The level of each group of assets, which rows are taken from before all else; None where all
+        rows are one group.
     cache
         Where attributions are kept that were costly; None for nowhere.
     """
@@ -86,6 +91,7 @@ class FittedPipeline:
     registries: Registries
     digest: str = ""
     choice: Choice | None = None
+    partition: Partition | None = None
     cache: AttributionCache | None = None
 
     def run(
@@ -140,9 +146,11 @@ class FittedPipeline:
         rate = self.calibration.default_rate if false_alarm_rate is None else false_alarm_rate
         levels = self.calibration.levels(rate, extrapolate=allow_extrapolated)
         by_signal(policy.constraints, self.signals)  # a stream is told when it opens
+        if self.partition is not None:
+            refuse_ranges(policy.constraints)
 
-        sent = conform(frame, self.signals)
-        whole, remembered = memory.before(sent)
+        raw, remembered = memory.before(conform(frame, self.signals))
+        whole = self._levelled(raw)
         with row_numbers(np.arange(len(whole)) - remembered):
             done = self.chain.transform(whole)
             done, scores, memories = scored(self.plugin, self.detector, done, memory.detectors())
@@ -171,8 +179,12 @@ class FittedPipeline:
             )
             for i in chosen
         ]
+        sent = whole.take(slice(remembered, None))
         strange, pasts = self._strange(sent, numbers[chosen], policy, memory)
         recorder = self._recorder(tracer, reasons, strange, levels, stream, policy)
+        records = recorder.records(verdicts, check) if recorder else ()
+        if records and self.partition is not None:
+            records = OwnUnits(self.partition, raw).told(records, done.source_rows[chosen])
         answer = Answer(
             scores=scores,
             p_values=p_values,
@@ -183,7 +195,7 @@ class FittedPipeline:
             false_alarm_rate=rate,
             explained=chosen if reasons else chosen[:0],
             attribution=reasons.by_player if reasons else None,
-            explanations=recorder.records(verdicts, check) if recorder else (),
+            explanations=records,
             signals=tuple(signal.name for signal in self.signals),
             players=reasons.game.roster.players
             if reasons and not reasons.game.roster.plain
@@ -194,7 +206,20 @@ class FittedPipeline:
                 for (name, _), level in zip(self.calibration.classes, levels.by_class, strict=True)
             ),
         )
-        return answer, memory.after(whole, self.history, memories, last_runs, pasts)
+        return answer, memory.after(raw, self.history, memories, last_runs, pasts)
+
+    def taken(self, frame: Frame) -> Frame:
+        """Return rows as the first extractor takes them: signals in order, groups on one level.
+
+        Raises
+        ------
+        SignalMismatchError, InvalidFrameError
+            The frame does not fit the model.
+        """
+        return self._levelled(conform(frame, self.signals))
+
+    def _levelled(self, raw: Frame) -> Frame:
+        return raw if self.partition is None else self.partition.level(raw)
 
     @property
     def plugin(self) -> str:
@@ -335,6 +360,8 @@ class FittedPipeline:
         parts = {f"step{i}": step.state() for i, (_, step) in enumerate(self.chain.steps)}
         parts |= {"detector": self.detector.state(), "background": self.background.state()}
         parts["ranking"] = self.ranking.state()
+        if self.partition is not None:
+            parts["partition"] = self.partition.state()
         whole = nested(parts)
         parameters = {
             "spec": self.spec.to_json(),
@@ -380,6 +407,7 @@ class FittedPipeline:
                 fitted_rows=int(parameters["fitted_rows"]),
                 registries=registries,
                 choice=_choice(parameters.get("choice")),
+                partition=_partition(parts.get("partition"), signals),
             )
         except (
             AttributeError,
@@ -396,3 +424,8 @@ class FittedPipeline:
 
 def _choice(values: Any) -> Choice | None:
     return None if values is None else Choice.from_json(values)
+
+
+def _partition(state: State | None, signals: Sequence[Signal]) -> Partition | None:
+    numeric = sum(signal.kind is SignalKind.NUMERIC for signal in signals)
+    return None if state is None else Partition.from_state(state, numeric)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, fields
 from typing import Any
 
 from clarion.errors import InvalidParameterError
+from clarion.pipeline.groups import PartitionBy
 from clarion.pipeline.rank_rule import Promise
 
 MAX_FEATURE_STEPS = 16
@@ -19,6 +20,7 @@ _TYPES: dict[str, tuple[type, ...]] = {
     "background_rows": (int,),
     "promise": (str,),
     "allow_extrapolated": (bool,),
+    "partition_by": (str,),
 }
 _PROMISES = ("", *Promise)
 
@@ -52,6 +54,9 @@ class PipelineSpec:
         enough rows are held out, else average.
     allow_extrapolated
         Lets the threshold be extrapolated where the held-out rows cannot reach the rate.
+    partition_by
+        What each row's level and spread are learned by: ``none`` (all rows together), ``asset`` or
+        ``asset_class``.
 
     Raises
     ------
@@ -67,6 +72,7 @@ class PipelineSpec:
     background_rows: int = 128
     promise: str = ""
     allow_extrapolated: bool = False
+    partition_by: str = PartitionBy.NONE.value
 
     def __post_init__(self) -> None:
         if not 0 < self.false_alarm_rate <= 0.5:
@@ -75,6 +81,12 @@ class PipelineSpec:
             raise _out_of_range("seed", self.seed, "[0, 2^63)")
         if not 1 <= self.background_rows <= MAX_BACKGROUND_ROWS:
             raise _out_of_range("background_rows", self.background_rows, "[1, 1024]")
+        if self.partition_by not in list(PartitionBy):
+            raise InvalidParameterError(
+                "partition_by must be 'none', 'asset' or 'asset_class', not "
+                f"{self.partition_by!r:.80}",
+                field="spec.partition_by",
+            )
         if len(self.features) > MAX_FEATURE_STEPS:
             raise _out_of_range("features", len(self.features), "[0, 16] steps")
         if self.promise not in _PROMISES:

@@ -25,7 +25,6 @@ from clarion.features import FitContext
 from clarion.frames import Frame
 from clarion.pipeline.answer import Answer, ExplainedRows, Explanation, ExplanationPolicy
 from clarion.pipeline.run import FittedPipeline
-from clarion.pipeline.schema import conform
 from clarion.pipeline.score import scored
 
 ROWS = 50
@@ -138,7 +137,7 @@ class _Judged:
     def rows(self) -> FloatArray:
         """Their features, shape ``(n, d)``."""
         pipeline = self.pipeline
-        done = pipeline.chain.transform(conform(self.truth.frame, pipeline.signals))
+        done = pipeline.chain.transform(pipeline.taken(self.truth.frame))
         done, _, _ = scored(pipeline.plugin, pipeline.detector, done, {})
         wanted = np.isin(done.source_rows, self.numbers)
         return done.frame.take(np.flatnonzero(wanted)).numeric()
