@@ -12,7 +12,7 @@ from clarion.cli.pipelines import PipelineOptions
 
 if TYPE_CHECKING:
     from clarion.frames import Frame
-    from clarion_client import ModelVersion
+    from clarion_client import Calibration, ModelVersion
 
 
 @with_options(pipeline=PipelineOptions, reading=ReadOptions, server=ServerOptions)
@@ -90,15 +90,45 @@ def show(version: ModelVersion) -> None:
             ("pipeline", chosen + " -> ".join(_described(step) for step in steps)),
             ("signals", _listed([signal.name for signal in version.signals])),
             ("fitted on", f"{version.fitted_row_count:,} rows"),
-            ("calibrated on", f"{calibration.row_count:,} rows held out"),
-            ("threshold", f"{calibration.threshold:.6g}"),
-            ("false-alarm rate", f"{calibration.false_alarm_rate:g}"),
-            ("smallest p-value", f"{calibration.smallest_p_value:.3g}"),
+            *_calibrated(calibration),
             ("explained by", f"{version.explainer} ({version.explainer_label})"),
         ]
     )
     if version.choice is not None:
         console.out().print(console.candidates(version.choice))
+
+
+_PROMISES = {
+    "certain": "promised with 95 % certainty",
+    "average": "promised on average over fits",
+}
+
+
+def _calibrated(calibration: Calibration) -> list[tuple[str, str]]:
+    """Return what there is to say of a calibration, by name."""
+    beyond, weekly = calibration.smallest_extrapolated_p_value, calibration.false_alarms_per_week
+    promise = "extrapolated, promised nowhere" if calibration.extrapolated else ""
+    promise = promise or _PROMISES.get(calibration.promise, "")
+    facts = [
+        ("calibrated on", f"{calibration.row_count:,} rows held out"),
+        ("threshold", f"{calibration.threshold:.6g}"),
+        ("false-alarm rate", f"{calibration.false_alarm_rate:g}, {promise}"),
+        ("smallest rate", f"{calibration.smallest_false_alarm_rate:.3g}"),
+        ("smallest p-value", f"{calibration.smallest_p_value:.3g}"),
+    ]
+    if beyond is not None:
+        facts.append(("extrapolated down to", f"{beyond:.3g}"))
+    for own in calibration.classes:
+        judged = f"threshold {own.threshold:.6g}, by {own.row_count:,} rows of its own"
+        facts.append((f"class {own.asset_class}", judged))
+    if weekly is not None:
+        facts.append(("false alarms a week", f"{weekly:.3g} expected of one asset"))
+    if calibration.false_events_per_week is not None:
+        events = f"{calibration.false_events_per_week:.3g} expected of one asset"
+        facts.append(
+            ("false events a week", f"{events}, blocks of {calibration.event_row_count} rows")
+        )
+    return facts
 
 
 def _described(step: Any) -> str:

@@ -44,6 +44,21 @@ class PipelineOptions:
         float | None, typer.Option(help="False-alarm rate, in (0, 0.5]; default 0.01.")
     ] = None
     ordered: Annotated[bool, typer.Option("--ordered", help="Rows are in time order.")] = False
+    promise: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="What the rate means: certain (kept with 95 % certainty) or average; default: certain "
+            "where enough rows are held out.",
+        ),
+    ] = ""
+    allow_extrapolated: Annotated[
+        bool,
+        typer.Option(
+            "--allow-extrapolated",
+            help="Extrapolate the threshold where the held-out rows cannot reach the rate.",
+        ),
+    ] = False
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of every random draw.")] = None
 
     def pipeline(self) -> PipelineSpec:
@@ -61,7 +76,13 @@ class PipelineOptions:
         own = given.get("detector", {}) | given.get(self.detector, {})
         steps = tuple(Step(name, given.get(name, {})) for name in names)
         return PipelineSpec(
-            Step(self.detector, own), steps, self.rate, self.ordered, self.seed or 0
+            Step(self.detector, own),
+            steps,
+            self.rate,
+            self.ordered,
+            self.seed or 0,
+            promise=self.promise,
+            allow_extrapolated=self.allow_extrapolated,
         )
 
     def _from_file(self, path: Path) -> PipelineSpec:
@@ -80,6 +101,8 @@ class PipelineOptions:
             checked.ordered or self.ordered,
             checked.seed if self.seed is None else self.seed,
             checked.background_rows,
+            self.promise or checked.promise,
+            self.allow_extrapolated or checked.allow_extrapolated,
         )
 
 
