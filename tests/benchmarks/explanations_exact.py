@@ -45,6 +45,8 @@ PARAMETERS = {"sub_pca": {"window": 12}, "ks_window": {"window": 20}}
 SIGNALS = 6
 WIDE = 20
 """Signals of a row whose explanation is timed."""
+LIBRARIES = ("shap_tree",)
+"""Explainers through other libraries, by name only: as exact, but their time is not Clarion's."""
 BACKGROUND_ROWS = 16
 EXPLAINED_ROWS = 4
 _REPEATS = 50
@@ -66,7 +68,7 @@ def figures(quick: bool) -> dict[str, float]:
     return {
         "exact_max_error": max(pair.error for pair in found),
         "exact_pairs": float(len(found)),
-        "one_row_ms_max": max(pair.milliseconds for pair in found),
+        "one_row_ms_max": max(p.milliseconds for p in found if p.explainer not in LIBRARIES),
     }
 
 

@@ -23,6 +23,8 @@ from clarion.pipeline.guard import are_finite, plugin_errors
 MOST_PERIODS = 100
 MOST_PAIRS = 50
 """Pairs of players told at most, the strongest ones."""
+MOST_PLAYERS = 256
+"""With more, pairs are too many to work out: 200 rows of theirs take 100 MiB."""
 INTERACTION_ROWS = 200
 """Rows whose interactions are worked out at most, spread evenly."""
 
@@ -117,7 +119,7 @@ def strongest_pairs(interactions: FloatArray) -> tuple[Pair, ...]:
 def interactions(rung: Rung, scorable: Scorable, frame: Frame) -> FloatArray:
     """Return the interactions of some rows of features, spread evenly, shape ``(n, k, k)``.
 
-    Empty where the explainer knows none.
+    Empty where the explainer knows none, or there are more than `MOST_PLAYERS`.
 
     Raises
     ------
@@ -125,8 +127,9 @@ def interactions(rung: Rung, scorable: Scorable, frame: Frame) -> FloatArray:
         It raised, or returned what is none; it is named.
     """
     explainer = rung.explainer
-    if not isinstance(explainer, Interactions) or not len(frame):
-        return np.empty((0, scorable.n_players, scorable.n_players))
+    able = isinstance(explainer, Interactions) and scorable.n_players <= MOST_PLAYERS
+    if not (able and len(frame)):
+        return np.empty((0, 0, 0))
     places = np.unique(np.linspace(0, len(frame) - 1, INTERACTION_ROWS).astype(np.int64))
     with plugin_errors("explainers", rung.name, "working out interactions"):
         found = explainer.interactions(scorable, frame.take(places))

@@ -10,6 +10,7 @@ from clarion.explaining.ladder import Rung
 from clarion.explaining.overview import (
     INTERACTION_ROWS,
     MOST_PAIRS,
+    MOST_PLAYERS,
     interactions,
     overview,
     strongest_pairs,
@@ -75,7 +76,13 @@ def test_what_is_no_interaction_is_refused(bowl: Scorable) -> None:
 
 def test_an_explainer_without_interactions_has_none(bowl: Scorable) -> None:
     plain = Rung("plain", object(), Support(Label.SAMPLED, 10))  # type: ignore[arg-type]
-    assert interactions(plain, bowl, bowl.background).shape == (0, 5, 5)
+    assert interactions(plain, bowl, bowl.background).shape == (0, 0, 0)
+
+
+def test_too_many_players_have_no_pairs() -> None:
+    wide = Frame.of(np.zeros((3, MOST_PLAYERS + 1)))
+    scorable = Scorable(lambda f: np.zeros(len(f)), wide)
+    assert interactions(QUADRATIC, scorable, wide).shape == (0, 0, 0)
 
 
 def test_pairs_stand_by_their_mean_size() -> None:
