@@ -101,7 +101,12 @@ def explain(  # noqa: PLR0913 - one parameter an option
         typer.Option(metavar="FILE", help="With --cells: draw signals x time as SVG or PNG."),
     ] = None,
 ) -> None:
-    """Say why a row of a file has the score it has, anomalous or not."""
+    """Say why a row of a file has the score it has, anomalous or not, and what would look normal.
+
+    What if: clarion explain pump-7 today.csv --row 40 --edit flow=2.5
+
+    Within bounds: clarion explain pump-7 today.csv --row 40 --immutable load --range flow=0:12
+    """
     from clarion.cli import explanation_pictures, output
     from clarion.cli import files as source
     from clarion.cli.picture_files import check_picture, write_picture
