@@ -29,14 +29,15 @@ from clarion.pipeline.answer import (
 from clarion.pipeline.calibrate import Calibration
 from clarion.pipeline.chain import Transformed
 from clarion.pipeline.memory import Run
-from clarion.pipeline.reference import Levels
+from clarion.pipeline.reference import Level, Levels
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Verdict:
     """One explained row: its place in the features, in the raw rows and in the request.
 
-    ``asset_class`` is its class, as `clarion.pipeline.calibrate.Calibration.classes_of` says.
+    ``asset_class`` is its class, as `clarion.pipeline.calibrate.Calibration.classes_of` says; ``level``
+    what it met, None for that of its class.
     """
 
     index: int
@@ -48,6 +49,7 @@ class Verdict:
     asset_class: int
     anomalous: bool
     run: Run
+    level: Level | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +105,7 @@ class Recorder:
         source = verdict.source
         features = self.done.frame.take(slice(verdict.index, verdict.index + 1))
         plain = self.reasons.game.roster.plain
-        level = self.levels.of(verdict.asset_class)
+        level = self._level(verdict)
         cells, cells_label = self._cells(k, verdict) if self.with_cells else ((), None)
         made = Explanation(
             id=identity(self.digest, self.stream, self.raw, source),
@@ -188,10 +190,12 @@ class Recorder:
             nothing = Cleared.nothing(features, verdict.score)
             return self._writer.fields(nothing, [], verdict.asset_class)
         raw = self.clearer.raw.row(self.raw, self.done, verdict.index, self._positions)
-        threshold = self.levels.of(verdict.asset_class).threshold
-        cleared = self.clearer.clear(features, threshold, raw)
+        cleared = self.clearer.clear(features, self._level(verdict).threshold, raw)
         seen = [self._reader.cell(verdict.source, j) for j in cleared.clearing.signals]
         return self._writer.fields(cleared, seen, verdict.asset_class)
+
+    def _level(self, verdict: Verdict) -> Level:
+        return verdict.level or self.levels.of(verdict.asset_class)
 
     @cached_property
     def _positions(self) -> Positions:

@@ -11,6 +11,7 @@ from clarion.explainers import Attribution, Label
 from clarion.explaining.cache import Hits
 from clarion.explaining.players import Player, PlayerChoice
 from clarion.pipeline.constraints import SignalConstraint
+from clarion.pipeline.watching import StreamReport
 
 DEFAULT_EVALUATIONS = 2048
 RELIABLE_FIT = 0.5
@@ -225,6 +226,9 @@ class Answer:
         The smallest anomalous score, and the rate that set it.
     class_thresholds
         Asset classes that are calibrated alone, and the smallest anomalous score of each.
+    stream
+        What is told of the stream; None for a batch. Where its rows met levels of their own, ``threshold``
+        and ``false_alarm_rate`` are those of the last one.
     explained
         Shape ``(m,)``: indices into ``scores`` of the rows explained.
     attribution
@@ -254,3 +258,4 @@ class Answer:
     players: tuple[Player, ...] = ()
     hits: Hits = field(default_factory=Hits)
     class_thresholds: tuple[tuple[str, float], ...] = ()
+    stream: StreamReport | None = None

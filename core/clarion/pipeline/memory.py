@@ -10,6 +10,7 @@ import numpy as np
 from clarion.arrays import BoolArray, FloatArray, Int64Array
 from clarion.features import rows_by_asset
 from clarion.frames import Frame, concatenated
+from clarion.pipeline.confidence import Confidence
 from clarion.state import State
 
 NEVER = np.iinfo(np.int64).min
@@ -44,10 +45,11 @@ class Memory:
     """All assets of a stream, the one seen last at the end. Plain data, never changed in place.
 
     Bounded: `MAX_ASSETS` times (the pipeline's history rows + the detector's own memory + five
-    numbers a signal).
+    numbers a signal), and what judges the stream's rows, which all assets share.
     """
 
     assets: Mapping[str, AssetMemory] = field(default_factory=dict)
+    confidence: Confidence | None = None
 
     def before(self, frame: Frame) -> tuple[Frame, int]:
         """Return ``frame`` behind the remembered rows of its assets, and how many those are."""
@@ -85,7 +87,7 @@ class Memory:
             assets[name] = AssetMemory(tail, detector, runs.get(name, old.run), past)
         for name in list(assets)[: max(0, len(assets) - MAX_ASSETS)]:
             del assets[name]
-        return Memory(assets)
+        return Memory(assets, self.confidence)
 
 
 def _tail(frame: Frame, rows: Int64Array) -> Frame:

@@ -39,15 +39,18 @@ from clarion.pipeline.calibrate import Calibration
 from clarion.pipeline.chain import Chain, Transformed, origins
 from clarion.pipeline.choose import Choice
 from clarion.pipeline.classes import POOLED
+from clarion.pipeline.confidence import Observed, StreamRules
 from clarion.pipeline.constraints import by_signal
 from clarion.pipeline.guard import row_numbers
 from clarion.pipeline.memory import Memory, follow_runs
+from clarion.pipeline.moved import SignalReference
 from clarion.pipeline.own_units import OwnUnits, refuse_ranges
 from clarion.pipeline.partition import Partition
 from clarion.pipeline.reference import Levels
 from clarion.pipeline.schema import conform
 from clarion.pipeline.score import row_scores, scored
 from clarion.pipeline.spec import PipelineSpec
+from clarion.pipeline.watching import Watched, watch
 from clarion.registry import Registries
 from clarion.state import State, nested, signal_values, unnested
 
@@ -103,6 +106,7 @@ class FittedPipeline:
         allow_extrapolated: bool = False,
         memory: Memory | None = None,
         stream: str = "",
+        rules: StreamRules | None = None,
         cancelled: Callable[[], bool] = lambda: False,
     ) -> tuple[Answer, Memory]:
         """Score ``frame``, and explain the rows that ``policy`` says.
@@ -117,6 +121,8 @@ class FittedPipeline:
             What the stream remembers; None for a batch on its own.
         stream
             Part of the anomalies' identity.
+        rules
+            Judges the rows as those of a stream, and watches it for drift; None judges each alone.
         cancelled
             Asked again and again while rows are explained: True once nobody waits for the answer.
 
@@ -158,10 +164,16 @@ class FittedPipeline:
         p_values = self.calibration.p_values(scores, classes)
         extrapolated = self.calibration.extrapolated(p_values, classes)
         anomalous = scores >= levels.thresholds(classes, len(scores))
+        numbers, sent = done.source_rows - remembered, whole.take(slice(remembered, None))
+        watched: Watched | None = None
+        if rules is not None:
+            seen = Observed.of(sent, numbers, p_values, anomalous, levels.pooled.expected_rate)
+            watched = watch(seen, rules, memory.confidence, self.calibration, self._reference)
+            p_values, anomalous = watched.judged.p_values, watched.judged.anomalous
+            memory = replace(memory, confidence=watched.after)
         # Without an order of rows there are no runs of them.
         flagged = anomalous if self.spec.ordered else np.zeros_like(anomalous)
         runs, last_runs = follow_runs(memory, whole, done.source_rows, flagged)
-        numbers = done.source_rows - remembered
         chosen = self._chosen(policy, numbers, anomalous, len(frame))
         tracer = self._tracer(whole, done)
         reasons = self.reasoner.reasons(tracer, chosen, scores[chosen], policy, check)
@@ -176,23 +188,26 @@ class FittedPipeline:
                 asset_class=POOLED if classes is None else int(classes[i]),
                 anomalous=bool(anomalous[i]),
                 run=runs.of(i),
+                level=watched.level(int(i), POOLED if classes is None else int(classes[i]))
+                if watched
+                else None,
             )
             for i in chosen
         ]
-        sent = whole.take(slice(remembered, None))
         strange, pasts = self._strange(sent, numbers[chosen], policy, memory)
         recorder = self._recorder(tracer, reasons, strange, levels, stream, policy)
         records = recorder.records(verdicts, check) if recorder else ()
         if records and self.partition is not None:
             records = OwnUnits(self.partition, raw).told(records, done.source_rows[chosen])
+        last = watched.last_level() if watched else None
         answer = Answer(
             scores=scores,
             p_values=p_values,
             anomalous=anomalous,
             extrapolated=extrapolated,
             source_rows=numbers,
-            threshold=levels.pooled.threshold,
-            false_alarm_rate=rate,
+            threshold=(last or levels.pooled).threshold,
+            false_alarm_rate=last.expected_rate if last else rate,
             explained=chosen if reasons else chosen[:0],
             attribution=reasons.by_player if reasons else None,
             explanations=records,
@@ -205,6 +220,7 @@ class FittedPipeline:
                 (name, level.threshold)
                 for (name, _), level in zip(self.calibration.classes, levels.by_class, strict=True)
             ),
+            stream=watched.report if watched else None,
         )
         return answer, memory.after(raw, self.history, memories, last_runs, pasts)
 
@@ -243,6 +259,10 @@ class FittedPipeline:
             lambda: oldest_exact_lag(self.chain, self.detector, self.background),
         )
         return Reasoner(games, Worker(self.digest, self.cache), self.digest)
+
+    @cached_property
+    def _reference(self) -> SignalReference:
+        return SignalReference.of(self.ranking, self.background)
 
     @cached_property
     def _lags(self) -> Lags | None:

@@ -32,7 +32,7 @@ def test_an_alarm_stands_until_an_epoch_passes_without_one() -> None:
 def test_any_cut_raises_it_at_the_same_row() -> None:
     rng = np.random.default_rng(1)
     p_values = rng.random(EPOCH + 4_000).clip(1e-3)
-    p_values[300:500] *= 0.2
+    p_values[700:900] *= 0.2
     p_values[EPOCH + 1_000 :] *= 0.5
     whole, pieces = start().follow(p_values, 0), start()
     for row in range(0, len(p_values), 371):
