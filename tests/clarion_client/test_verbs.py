@@ -143,6 +143,17 @@ def test_a_fit_tells_its_progress_and_ends_in_a_version(client: Client, script: 
     )
 
 
+@pytest.mark.parametrize("by", ["", "asset", "asset_class"])
+def test_a_spec_says_what_it_is_partitioned_by(by: str) -> None:
+    spec = PipelineSpec(Step("knn"), partition_by=by)
+    assert PipelineSpec.of(spec.message()) == spec
+
+
+def test_an_unknown_partition_is_refused() -> None:
+    with pytest.raises(InvalidParameterError, match="'site'"):
+        PipelineSpec("knn", partition_by="site").message()
+
+
 def test_a_version_tells_what_auto_took() -> None:
     message = models_pb2.ModelVersion(name="models/pump/versions/1")
     assert ModelVersion.of(message).choice is None

@@ -156,6 +156,8 @@ class ModelVersion:
         The explainer used by default, and how far to trust it.
     choice
         What ``auto`` took; None where the fit named a detector.
+    group_count
+        Assets or classes of assets that it keeps apart; 0 where all rows are one group.
     """
 
     name: str
@@ -172,6 +174,7 @@ class ModelVersion:
     explainer: str
     explainer_label: str
     choice: Choice | None
+    group_count: int
 
     @classmethod
     def of(cls, message: models_pb2.ModelVersion) -> Self:
@@ -191,6 +194,7 @@ class ModelVersion:
             message.explainer,
             message.explainer_label,
             Choice.of(message.choice) if message.HasField("choice") else None,
+            message.group_count,
         )
 
 

@@ -16,6 +16,11 @@ _PROMISES: dict[int, str] = {
     models_pb2.PROMISE_CERTAIN: "certain",
     models_pb2.PROMISE_AVERAGE: "average",
 }
+_PARTITIONS: dict[int, str] = {
+    models_pb2.PARTITION_BY_UNSPECIFIED: "",
+    models_pb2.PARTITION_BY_ASSET: "asset",
+    models_pb2.PARTITION_BY_ASSET_CLASS: "asset_class",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,9 @@ class PipelineSpec:
         empty for certain where enough rows are held out, else average.
     allow_extrapolated
         Lets the threshold be extrapolated where the held-out rows cannot reach the rate.
+    partition_by
+        What each row's level and spread are learned by: ``asset`` or ``asset_class``; empty for all rows
+        together.
     """
 
     detector: Step | str
@@ -57,6 +65,7 @@ class PipelineSpec:
     background_rows: int | None = None
     promise: str = ""
     allow_extrapolated: bool = False
+    partition_by: str = ""
 
     def message(self) -> models_pb2.PipelineSpec:
         """Return the spec for the wire."""
@@ -67,6 +76,7 @@ class PipelineSpec:
             seed=self.seed,
             promise=promise_number(self.promise),
             allow_extrapolated=self.allow_extrapolated,
+            partition_by=_partition_number(self.partition_by),
         )
         if self.false_alarm_rate is not None:
             out.false_alarm_rate = self.false_alarm_rate
@@ -87,6 +97,7 @@ class PipelineSpec:
             rows if message.HasField("background_row_count") else None,
             promise_name(message.promise),
             message.allow_extrapolated,
+            _PARTITIONS.get(message.partition_by, ""),
         )
 
 
@@ -104,6 +115,12 @@ def _step(step: Step | str) -> models_pb2.Step:
 
 def _step_of(message: models_pb2.Step) -> Step:
     return Step(message.plugin, json_format.MessageToDict(message.parameters))
+
+
+def _partition_number(name: str) -> models_pb2.PartitionBy.ValueType:
+    if name in _PARTITIONS.values():
+        return models_pb2.PartitionBy.Value(f"PARTITION_BY_{name.upper() or 'UNSPECIFIED'}")
+    raise InvalidParameterError(f"partition_by must be 'asset' or 'asset_class', not {name!r:.80}")
 
 
 def promise_name(number: int) -> str:

@@ -90,6 +90,7 @@ def show(version: ModelVersion) -> None:
             ("pipeline", chosen + " -> ".join(_described(step) for step in steps)),
             ("signals", _listed([signal.name for signal in version.signals])),
             ("fitted on", f"{version.fitted_row_count:,} rows"),
+            *_grouped(version),
             *_calibrated(calibration),
             ("explained by", f"{version.explainer} ({version.explainer_label})"),
         ]
@@ -129,6 +130,15 @@ def _calibrated(calibration: Calibration) -> list[tuple[str, str]]:
             ("false events a week", f"{events}, blocks of {calibration.event_row_count} rows")
         )
     return facts
+
+
+def _grouped(version: ModelVersion) -> list[tuple[str, str]]:
+    """Return how many groups have a level of their own, where any have."""
+    if not version.group_count:
+        return []
+    names = {"asset": "assets", "asset_class": "classes of assets"}
+    kind = names.get(version.spec.partition_by, "groups")
+    return [("partitioned by", f"{version.group_count:,} {kind}, each at its own level")]
 
 
 def _described(step: Any) -> str:

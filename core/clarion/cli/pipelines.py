@@ -60,6 +60,13 @@ class PipelineOptions:
         ),
     ] = False
     seed: Annotated[int | None, typer.Option(min=0, help="Seed of every random draw.")] = None
+    partition_by: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME",
+            help="asset or asset-class: each has a level and a spread of its own, in one model.",
+        ),
+    ] = ""
 
     def pipeline(self) -> PipelineSpec:
         """Return the pipeline asked for; wrong usage is said with its cure."""
@@ -83,7 +90,13 @@ class PipelineOptions:
             self.seed or 0,
             promise=self.promise,
             allow_extrapolated=self.allow_extrapolated,
+            partition_by=self._partition,
         )
+
+    @property
+    def _partition(self) -> str:
+        """What was asked for, as the wire names it."""
+        return self.partition_by.replace("-", "_")
 
     def _from_file(self, path: Path) -> PipelineSpec:
         from clarion.pipeline.spec import PipelineSpec as Checked
@@ -103,7 +116,13 @@ class PipelineOptions:
             checked.background_rows,
             self.promise or checked.promise,
             self.allow_extrapolated or checked.allow_extrapolated,
+            self._partition or _grouped(checked.partition_by),
         )
+
+
+def _grouped(by: str) -> str:
+    """Return a spec's partition as the client names it: empty for none."""
+    return "" if by == "none" else by
 
 
 def assigned(texts: Sequence[str], steps: Sequence[str]) -> dict[str, dict[str, Any]]:

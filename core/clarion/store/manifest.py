@@ -93,6 +93,12 @@ class Manifest:
     libraries: Mapping[str, str]
     state: Description
 
+    @property
+    def groups(self) -> int:
+        """Assets or classes of assets that it keeps apart; 0 where all rows are one group."""
+        center = self.state.arrays.get("partition/center")
+        return 0 if center is None else center.shape[0] - 1
+
     def to_bytes(self) -> bytes:
         """Return the manifest as it is stored."""
         return canonical_json(

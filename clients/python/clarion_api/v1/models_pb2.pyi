@@ -46,6 +46,32 @@ PROMISE_AVERAGE: Promise.ValueType  # 2
 """The rate is kept on average over the draw of the held-out rows: in half of all fits it is exceeded."""
 Global___Promise: _TypeAlias = Promise  # noqa: Y015
 
+class _PartitionBy:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PartitionByEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PartitionBy.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PARTITION_BY_UNSPECIFIED: _PartitionBy.ValueType  # 0
+    """All rows have one level."""
+    PARTITION_BY_ASSET: _PartitionBy.ValueType  # 1
+    """Each asset has its own."""
+    PARTITION_BY_ASSET_CLASS: _PartitionBy.ValueType  # 2
+    """Each class of assets has its own."""
+
+class PartitionBy(_PartitionBy, metaclass=_PartitionByEnumTypeWrapper):
+    """What has a level and a spread of its own, so that one model serves a fleet. Groups with few rows lean on
+    the others, and rows of groups that the fit has not seen take the level of all.
+    """
+
+PARTITION_BY_UNSPECIFIED: PartitionBy.ValueType  # 0
+"""All rows have one level."""
+PARTITION_BY_ASSET: PartitionBy.ValueType  # 1
+"""Each asset has its own."""
+PARTITION_BY_ASSET_CLASS: PartitionBy.ValueType  # 2
+"""Each class of assets has its own."""
+Global___PartitionBy: _TypeAlias = PartitionBy  # noqa: Y015
+
 @_typing.final
 class Model(_message.Message):
     """A named line of fitted pipelines."""
@@ -132,6 +158,7 @@ class ModelVersion(_message.Message):
     EXPLAINER_FIELD_NUMBER: _builtins.int
     EXPLAINER_LABEL_FIELD_NUMBER: _builtins.int
     CHOICE_FIELD_NUMBER: _builtins.int
+    GROUP_COUNT_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Resource name, `models/{model}/versions/{version}`."""
     digest: _builtins.str
@@ -148,6 +175,8 @@ class ModelVersion(_message.Message):
     """The explainer used by default, and its label."""
     explainer_label: _builtins.str
     """How far to trust that explainer's contributions."""
+    group_count: _builtins.int
+    """How many assets or classes of assets it keeps apart; 0 where `spec.partition_by` is not set."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was fitted."""
@@ -189,10 +218,11 @@ class ModelVersion(_message.Message):
         explainer: _builtins.str = ...,
         explainer_label: _builtins.str = ...,
         choice: Global___Choice | None = ...,
+        group_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["calibration", b"calibration", "choice", b"choice", "create_time", b"create_time", "spec", b"spec"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["background_id", b"background_id", "background_row_count", b"background_row_count", "calibration", b"calibration", "choice", b"choice", "create_time", b"create_time", "digest", b"digest", "explainer", b"explainer", "explainer_label", b"explainer_label", "fitted_row_count", b"fitted_row_count", "history_row_count", b"history_row_count", "library_versions", b"library_versions", "name", b"name", "signals", b"signals", "spec", b"spec"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["background_id", b"background_id", "background_row_count", b"background_row_count", "calibration", b"calibration", "choice", b"choice", "create_time", b"create_time", "digest", b"digest", "explainer", b"explainer", "explainer_label", b"explainer_label", "fitted_row_count", b"fitted_row_count", "group_count", b"group_count", "history_row_count", b"history_row_count", "library_versions", b"library_versions", "name", b"name", "signals", b"signals", "spec", b"spec"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -430,6 +460,7 @@ class PipelineSpec(_message.Message):
     BACKGROUND_ROW_COUNT_FIELD_NUMBER: _builtins.int
     PROMISE_FIELD_NUMBER: _builtins.int
     ALLOW_EXTRAPOLATED_FIELD_NUMBER: _builtins.int
+    PARTITION_BY_FIELD_NUMBER: _builtins.int
     false_alarm_rate: _builtins.float
     """Optional. Share of normal rows that may raise an alarm, in (0, 0.5]; default 0.01."""
     ordered: _builtins.bool
@@ -442,6 +473,8 @@ class PipelineSpec(_message.Message):
     """Optional. What the threshold promises; default: certain where enough rows are held out, else average."""
     allow_extrapolated: _builtins.bool
     """Optional. Lets the threshold be extrapolated where the held-out rows cannot reach the rate."""
+    partition_by: Global___PartitionBy.ValueType
+    """Optional. What each row's level and spread are learned by; default: all rows together."""
     @_builtins.property
     def features(self) -> _containers.RepeatedCompositeFieldContainer[Global___Step]:
         """Optional. Feature extractors, in order; default none."""
@@ -461,10 +494,11 @@ class PipelineSpec(_message.Message):
         background_row_count: _builtins.int | None = ...,
         promise: Global___Promise.ValueType = ...,
         allow_extrapolated: _builtins.bool = ...,
+        partition_by: Global___PartitionBy.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_background_row_count", b"_background_row_count", "_false_alarm_rate", b"_false_alarm_rate", "background_row_count", b"background_row_count", "detector", b"detector", "false_alarm_rate", b"false_alarm_rate"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_background_row_count", b"_background_row_count", "_false_alarm_rate", b"_false_alarm_rate", "allow_extrapolated", b"allow_extrapolated", "background_row_count", b"background_row_count", "detector", b"detector", "false_alarm_rate", b"false_alarm_rate", "features", b"features", "ordered", b"ordered", "promise", b"promise", "seed", b"seed"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_background_row_count", b"_background_row_count", "_false_alarm_rate", b"_false_alarm_rate", "allow_extrapolated", b"allow_extrapolated", "background_row_count", b"background_row_count", "detector", b"detector", "false_alarm_rate", b"false_alarm_rate", "features", b"features", "ordered", b"ordered", "partition_by", b"partition_by", "promise", b"promise", "seed", b"seed"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__background_row_count: _TypeAlias = _typing.Literal["background_row_count"]  # noqa: Y015
     _WhichOneofArgType__background_row_count: _TypeAlias = _typing.Literal["_background_row_count", b"_background_row_count"]  # noqa: Y015

@@ -11,6 +11,7 @@ from clarion.errors import InvalidParameterError
 from clarion.frames import Signal, SignalKind
 from clarion.pipeline.calibrate import Calibration
 from clarion.pipeline.choose import Choice
+from clarion.pipeline.groups import PartitionBy
 from clarion.pipeline.pace import EVENT_ROWS, Pace
 from clarion.pipeline.rank_rule import Promise, smallest_rate
 from clarion.pipeline.reference import Level
@@ -30,6 +31,12 @@ _PROMISE_NUMBERS: dict[str, pb.Promise.ValueType] = {
     Promise.CERTAIN: pb.PROMISE_CERTAIN,
     Promise.AVERAGE: pb.PROMISE_AVERAGE,
 }
+_PARTITION_NUMBERS: dict[str, pb.PartitionBy.ValueType] = {
+    PartitionBy.NONE: pb.PARTITION_BY_UNSPECIFIED,
+    PartitionBy.ASSET: pb.PARTITION_BY_ASSET,
+    PartitionBy.ASSET_CLASS: pb.PARTITION_BY_ASSET_CLASS,
+}
+_PARTITIONS = {number: str(by) for by, number in _PARTITION_NUMBERS.items()}
 _PROMISES = {number: str(promise) for promise, number in _PROMISE_NUMBERS.items()}
 
 
@@ -49,6 +56,7 @@ def spec_from_proto(message: pb.PipelineSpec) -> PipelineSpec:
         seed=message.seed,
         promise=_PROMISES.get(message.promise, ""),
         allow_extrapolated=message.allow_extrapolated,
+        partition_by=_PARTITIONS.get(message.partition_by, PartitionBy.NONE),
         **optional,
     )
 
@@ -64,6 +72,7 @@ def spec_to_proto(spec: PipelineSpec) -> pb.PipelineSpec:
         background_row_count=spec.background_rows,
         promise=_PROMISE_NUMBERS[spec.promise],
         allow_extrapolated=spec.allow_extrapolated,
+        partition_by=_PARTITION_NUMBERS[spec.partition_by],
     )
 
 
@@ -87,6 +96,7 @@ def version_to_proto(
         explainer=facts.explainer,
         explainer_label=facts.explainer_label,
         choice=None if facts.choice is None else _choice_to_proto(facts.choice),
+        group_count=manifest.groups,
     )
 
 
