@@ -127,8 +127,8 @@ def interactions(rung: Rung, scorable: Scorable, frame: Frame) -> FloatArray:
         It raised, or returned what is none; it is named.
     """
     explainer = rung.explainer
-    able = isinstance(explainer, Interactions) and scorable.n_players <= MOST_PLAYERS
-    if not (able and len(frame)):
+    few = 0 < scorable.n_players <= MOST_PLAYERS
+    if not isinstance(explainer, Interactions) or not few or not len(frame):
         return np.empty((0, 0, 0))
     places = np.unique(np.linspace(0, len(frame) - 1, INTERACTION_ROWS).astype(np.int64))
     with plugin_errors("explainers", rung.name, "working out interactions"):
