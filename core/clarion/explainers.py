@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from clarion.arrays import FloatArray, Int64Array
 from clarion.frames import Frame
+from clarion.kernels.sums import group_sums
 
 T = TypeVar("T")
 
@@ -96,10 +97,7 @@ class Scorable:
         """
         if self.players is None:
             return contributions
-        sums = np.zeros((len(contributions), self.n_players))
-        for feature, player in enumerate(self.players):
-            sums[:, player] += contributions[:, feature]
-        return sums
+        return group_sums(contributions, self.player_of, self.n_players)
 
     def background_scores(self) -> FloatArray:
         """Return the background's scores, shape ``(m,)``."""

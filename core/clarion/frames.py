@@ -84,13 +84,15 @@ class Frame:
     row_ids: tuple[str, ...] | None = None
     _numeric: tuple[Signal, ...] = field(init=False, repr=False)
     _coded: tuple[Signal, ...] = field(init=False, repr=False)
+    _names: tuple[str, ...] = field(init=False, repr=False)
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "_names", tuple(signal.name for signal in self.signals))
         numeric = [signal.kind is SignalKind.NUMERIC for signal in self.signals]
         pairs = list(zip(self.signals, numeric, strict=True))
         object.__setattr__(self, "_numeric", tuple(s for s, is_number in pairs if is_number))
         object.__setattr__(self, "_coded", tuple(s for s, is_number in pairs if not is_number))
-        _check_signals(self.signals)
+        _check_signals(self._names)
         _check_values(self)
         _check_codes(self)
         _check_rows(self)
@@ -130,7 +132,7 @@ class Frame:
     @property
     def names(self) -> tuple[str, ...]:
         """Names of all signals."""
-        return tuple(signal.name for signal in self.signals)
+        return self._names
 
     def of_kind(self, numeric: bool) -> tuple[Signal, ...]:
         """Return the signals in ``values`` (``numeric``) or in ``codes``, in column order."""
@@ -184,7 +186,7 @@ class Frame:
     def take(self, rows: Int64Array | slice) -> Frame:
         """Return the chosen rows, in that order."""
         out = object.__new__(Frame)  # what holds for all rows holds for some: no check is repeated
-        for name in ("signals", "assets", "_numeric", "_coded"):
+        for name in ("signals", "assets", "_numeric", "_coded", "_names"):
             object.__setattr__(out, name, getattr(self, name))
         for name in _ROWS:
             array = getattr(self, name)
@@ -313,8 +315,7 @@ def _as_float64(block: np.ndarray[Any, Any]) -> FloatArray:
         ) from error
 
 
-def _check_signals(signals: tuple[Signal, ...]) -> None:
-    names = [signal.name for signal in signals]
+def _check_signals(names: tuple[str, ...]) -> None:
     if not names:
         raise InvalidFrameError("a frame needs at least one signal", field="signals")
     if "" in names:

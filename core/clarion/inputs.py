@@ -33,7 +33,9 @@ def complete(frame: Frame, signals: Sequence[Signal]) -> FloatArray:
     InvalidFrameError
         A missing cell; its signal and row are named.
     """
-    values = frozen(frame.aligned_to([signal.name for signal in signals]).numeric())
+    if frame.signals is not signals:  # most often it is
+        frame = frame.aligned_to([signal.name for signal in signals])
+    values = frozen(frame.numeric())
     missing = np.isnan(values)
     if missing.any():
         row, column = (int(i) for i in np.argwhere(missing)[0])

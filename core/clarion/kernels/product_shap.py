@@ -12,16 +12,18 @@ quadrature is exact; products before and after j are carried along, so that noth
 from __future__ import annotations
 
 import math
+from functools import lru_cache
 
 import numpy as np
 
-from clarion.arrays import FloatArray, Int64Array
+from clarion.arrays import FloatArray, Int64Array, frozen
 from clarion.kernels.compiled import kernel
 
 _LANES = 32
 """Kernels worked on side by side: their factors stay in the cache, and the loops vectorise."""
 
 
+@lru_cache(64)
 def quadrature(d: int) -> tuple[FloatArray, FloatArray]:
     """Return nodes and weights on [0, 1] that are exact for ``d`` features.
 
@@ -32,7 +34,7 @@ def quadrature(d: int) -> tuple[FloatArray, FloatArray]:
     """
     count = max(1, min((d + 1) // 2, math.ceil(4 * math.sqrt(d))))
     nodes, weights = np.polynomial.legendre.leggauss(count)
-    return (nodes + 1) / 2, weights / 2
+    return frozen((nodes + 1) / 2), frozen(weights / 2)
 
 
 @kernel

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from clarion.arrays import FloatArray
+from clarion.arrays import FloatArray, Int64Array
 from clarion.kernels.compiled import kernel
 
 
@@ -18,4 +18,18 @@ def row_sums(terms: FloatArray) -> FloatArray:
         for j in range(d):
             total += terms[i, j]
         out[i] = total
+    return out
+
+
+@kernel
+def group_sums(terms: FloatArray, group_of: Int64Array, groups: int) -> FloatArray:
+    """Return the sums of the columns of each group, ``(n, d)`` to ``(n, groups)``.
+
+    ``group_of`` is the group of each column, shape ``(d,)``.
+    """
+    n, d = terms.shape
+    out = np.zeros((n, groups))
+    for i in range(n):
+        for j in range(d):
+            out[i, group_of[j]] += terms[i, j]
     return out
