@@ -96,8 +96,10 @@ def test_all_signals_far_out_together_are_strange_though_none_breaks_a_relation(
 ) -> None:
     normal = tied(1000, rng)
     model = SignalRanking.learn(Frame.of(normal), ordered=False)
-    together = 3 * normal[[np.abs(normal).sum(axis=1).argmax()]]
-    assert scored(model, Frame.of(together)).max() > 2.5
+    together = np.random.default_rng(1).normal(size=(2, 6))[:1]  # the first factor alone
+    away = together / normal.std(axis=0)
+    scores = scored(model, Frame.of(together * 3.5 / np.abs(away).max()))
+    assert scores.max() == pytest.approx(3.5, rel=0.1)
 
 
 def test_relations_that_do_not_hold_elsewhere_are_worth_less(rng: np.random.Generator) -> None:
