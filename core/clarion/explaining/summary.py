@@ -133,7 +133,7 @@ def _still(record: Explanation) -> str:
 
 def _why_not(record: Explanation) -> str:
     """Return how far a normal row is from an alarm, and which signals brought it closest."""
-    top = [r.signal for r in record.signal_ranking[:TOP_SIGNALS] if r.contribution > 0]
+    top = [r.signal for r in _makers(record)]
     top += [r.player.name for r in record.player_ranking[:TOP_SIGNALS] if r.contribution > 0]
     closest = f", with {', '.join(top)} closest to one" if top else ""
     return f"It is {number(record.margin)} below an alarm{closest}."
