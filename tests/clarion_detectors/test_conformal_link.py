@@ -61,6 +61,20 @@ def test_it_rises_everywhere_without_a_jump(calibration: list[int], score: int) 
     assert after - before < 0.5
 
 
+@pytest.mark.parametrize("spread", [0.1, 1.0, 3.0], ids=["bounded", "usual", "heavy"])
+def test_it_rises_strictly_and_continuously_from_the_head_into_the_tail(spread: float) -> None:
+    scores = np.exp(spread * np.random.default_rng(7).normal(size=500)).round(3)
+    link = ConformalLink.of(scores)
+    span = float(scores.max() - scores.min())
+    grid = np.r_[
+        scores.min() - span, link.knots, scores.max() + span * np.geomspace(1e-6, 100, 200)
+    ]
+    middles = (link.knots[:-1] + link.knots[1:]) / 2
+    assert (np.diff(link(np.sort(np.r_[grid, middles]))) > 0).all()
+    step = 1e-9 * np.diff(link.knots).min()
+    assert np.abs(link(link.knots + step) - link(link.knots - step)).max() < 1e-6
+
+
 def test_rounding_makes_no_step_back_at_a_knot() -> None:
     # Both distances from the lower knot round to 1, and low + (high - low) rounds to above high.
     knots, low, high = np.array([-1.0, 1e-17]), 1.5 * 2**-52, 1 + 3 * 2**-52

@@ -73,3 +73,10 @@ def test_what_is_wrong_is_named_by_its_path(wrong: dict[str, Any], field: str) -
     with pytest.raises(InvalidParameterError) as caught:
         PipelineSpec.from_json(wrong)
     assert caught.value.field == field
+
+
+@pytest.mark.parametrize("promise", ["Certain", "sure", "none"])
+def test_a_promise_that_is_none_is_named(promise: str) -> None:
+    with pytest.raises(InvalidParameterError, match="'certain', 'average' or empty") as caught:
+        PipelineSpec(Step("pca"), promise=promise)
+    assert caught.value.field == "spec.promise"
