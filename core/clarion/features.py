@@ -220,9 +220,10 @@ def rows_by_asset(frame: Frame) -> list[Int64Array]:
     if len(frame) and (frame.asset is None or len(frame) == 1):
         return [np.arange(len(frame))]
     index = frame.asset_index()
-    _, first, inverse = np.unique(index, return_index=True, return_inverse=True)
-    order = np.argsort(first, kind="stable")
-    return [np.flatnonzero(inverse == asset) for asset in order]
+    order = np.argsort(index, kind="stable")
+    starts = np.flatnonzero(np.diff(index[order], prepend=-1))
+    groups = np.split(order, starts[1:])
+    return [groups[i] for i in np.argsort(order[starts])]
 
 
 def columns_of(frame: Frame, names: Sequence[str]) -> Int64Array:

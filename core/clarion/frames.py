@@ -198,6 +198,16 @@ class Frame:
         _freeze(out)
         return out
 
+    def of_one_asset(self) -> Frame:
+        """Return the same rows, which are all of the first one's asset, without the other assets."""
+        if self.asset is None or not len(self):
+            return self
+        out = self.take(slice(None))
+        object.__setattr__(out, "assets", (self.asset_of(0),))
+        object.__setattr__(out, "asset", np.zeros(len(self), np.int32))
+        _freeze(out)
+        return out
+
     def with_numeric(self, values: NumericArray, signals: Sequence[Signal] | None = None) -> Frame:
         """Return the same rows (time, asset, ids) holding ``values`` under numeric ``signals``.
 

@@ -40,6 +40,10 @@ class AssetMemory:
     past: FloatArray | None = None
 
 
+_NEW = AssetMemory()
+"""Of an asset that nothing is known of."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Memory:
     """All assets of a stream, the one seen last at the end. Plain data, never changed in place.
@@ -80,7 +84,7 @@ class Memory:
         assets = dict(self.assets)
         for rows in rows_by_asset(whole):
             name = whole.asset_of(int(rows[0])).name
-            old = assets.pop(name, AssetMemory())
+            old = assets.pop(name, _NEW)
             tail = _tail(whole, rows[max(0, len(rows) - history) :]) if history else None
             detector = detectors.get(name, old.detector)
             past = pasts.get(name, old.past)
@@ -92,17 +96,16 @@ class Memory:
 
 def _tail(frame: Frame, rows: Int64Array) -> Frame:
     """Return rows of one asset with that asset and their own words only, so that none pile up."""
-    tail = frame.take(rows)
+    tail = frame.take(rows).of_one_asset()
+    if not tail.of_kind(numeric=False):
+        return tail
     codes, signals = tail.codes.copy(), list(tail.signals)
     for column, signal in enumerate(tail.of_kind(numeric=False)):
         present = codes[:, column] >= 0
         used, codes[present, column] = np.unique(codes[present, column], return_inverse=True)
         words = tuple(signal.vocabulary[code] for code in used)
         signals[signals.index(signal)] = replace(signal, vocabulary=words)
-    if tail.asset is None:
-        return replace(tail, signals=tuple(signals), codes=codes)
-    assets, index = (tail.asset_of(0),), np.zeros(len(tail), np.int32)
-    return replace(tail, signals=tuple(signals), codes=codes, assets=assets, asset=index)
+    return replace(tail, signals=tuple(signals), codes=codes)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -125,21 +128,29 @@ def follow_runs(
     memory: Memory, frame: Frame, source_rows: Int64Array, anomalous: BoolArray
 ) -> tuple[Runs, dict[str, Run]]:
     """Return the run that each scored row stands in, and each asset's run after the frame."""
-    runs = Runs(np.zeros(len(source_rows), np.int64), np.full(len(source_rows), NEVER))
-    after: dict[str, Run] = {}
     scored = frame.take(source_rows)
-    for rows in rows_by_asset(scored):
-        name = scored.asset_of(int(rows[0])).name
-        before = memory.assets.get(name, AssetMemory()).run
-        flagged, order = anomalous[rows], np.arange(len(rows))
-        last_quiet = np.maximum.accumulate(np.where(flagged, -1, order))
-        carried = last_quiet < 0
-        runs.count[rows] = order - last_quiet + np.where(carried, before.count, 0)
-        if scored.time is not None:
-            runs.since[rows] = scored.time[rows][np.minimum(last_quiet + 1, len(rows) - 1)]
-        if before.count:
-            runs.since[rows[carried]] = NEVER if before.since is None else before.since
-        runs.count[rows[~flagged]] = 0
-        runs.since[rows[~flagged]] = NEVER
-        after[name] = runs.of(int(rows[-1]))
-    return runs, after
+    groups = rows_by_asset(scored)
+    if not groups:
+        return Runs(np.zeros(0, np.int64), np.zeros(0, np.int64)), {}
+    names = [scored.asset_of(int(rows[0])).name for rows in groups]
+    befores = [memory.assets.get(name, _NEW).run for name in names]
+    # Asset after asset: place by place, first row, and the run that each asset came with.
+    order, sizes = np.concatenate(groups), np.array([len(rows) for rows in groups])
+    ends = np.cumsum(sizes) - 1
+    first = np.repeat(ends + 1 - sizes, sizes)
+    place, flagged = np.arange(len(order)), anomalous[order]
+    last_quiet = np.maximum.accumulate(np.where(flagged, -1, place))
+    carried = last_quiet < first
+    began = np.where(carried, first, last_quiet + 1)
+    had = np.repeat(np.array([run.count for run in befores], np.int64), sizes)
+    count = place - began + 1 + np.where(carried, had, 0)
+    since = np.full(len(order), NEVER)
+    if scored.time is not None:
+        since = scored.time[order][np.minimum(began, np.repeat(ends, sizes))]
+    came = [NEVER if run.since is None else run.since for run in befores]
+    since = np.where(carried & (had > 0), np.repeat(np.array(came, np.int64), sizes), since)
+    runs = Runs(np.empty(len(order), np.int64), np.empty(len(order), np.int64))
+    runs.count[order] = np.where(flagged, count, 0)
+    runs.since[order] = np.where(flagged, since, NEVER)
+    last = order[ends].tolist()
+    return runs, {name: runs.of(row) for name, row in zip(names, last, strict=True)}
