@@ -9,10 +9,12 @@ from typing import Any
 import numpy as np
 import pytest
 from google.longrunning import operations_pb2
+from google.protobuf.timestamp_pb2 import Timestamp
 from google.rpc import status_pb2
 
-from clarion_api.v1 import models_pb2
+from clarion_api.v1 import detection_pb2, models_pb2
 from clarion_client import (
+    CalibrationSpan,
     Candidate,
     Choice,
     Client,
@@ -22,9 +24,13 @@ from clarion_client import (
     InvalidFrameError,
     InvalidParameterError,
     ModelVersion,
+    MovedSignal,
     PipelineSpec,
     Progress,
+    ScoreResult,
     Step,
+    StreamRow,
+    StreamRules,
     TooFewRowsError,
     UnavailableError,
 )
@@ -206,6 +212,57 @@ def test_a_stream_answers_every_frame_in_order(client: Client, script: Any) -> N
     )
     opening = next(request for name, request in script.calls if name == "ScoreStream").opening
     assert opening.model == "models/pump/versions/1"
+
+
+def test_a_stream_opens_with_its_rules(client: Client, script: Any) -> None:
+    rules = StreamRules("fdr", 0.2, recalibration="automatic")
+    [result] = client.score_stream("pump", [np.ones((2, 2))], rules=rules)
+    opening = next(request for name, request in script.calls if name == "ScoreStream").opening
+    assert opening.alarm_rule == detection_pb2.ALARM_RULE_FDR
+    assert opening.fdr == 0.2
+    assert opening.recalibration == detection_pb2.RECALIBRATION_AUTOMATIC
+    assert result.confidence is None
+    for wrong in (StreamRules("fixed"), StreamRules(recalibration="auto")):
+        with pytest.raises(InvalidParameterError, match="must be one of"):
+            client.score_stream("pump", [], rules=wrong)
+
+
+def test_what_a_reply_tells_of_its_stream_becomes_plain_values() -> None:
+    p = np.array([0.5, 0.25])
+    reply = detection_pb2.ScoreStreamResponse(
+        scores=detection_pb2.Scores(values=p.tobytes(), p_values=p.tobytes(), anomalous=b"\0\1"),
+        confidence=detection_pb2.StreamConfidence(
+            row_count=9,
+            rolling_p_values=(2 * p).tobytes(),
+            levels=(p / 2).tobytes(),
+            fdr_memory_rows=500.0,
+            drift=detection_pb2.Drift(
+                log10_martingale=2.5,
+                alarmed=True,
+                since=detection_pb2.StreamRow(number=7, event_time=Timestamp(seconds=3)),
+                moved_signals=[detection_pb2.MovedSignal(signal="flow", spread_ratio=1.5)],
+            ),
+            recalibrated=[detection_pb2.CalibrationSpan(calibration_id="c", threshold=4.0)],
+        ),
+    )
+    told = ScoreResult.of(reply).confidence
+    assert told is not None
+    assert told.levels is not None
+    assert told.frozen_p_values.tolist() == p.tolist()
+    assert told.rolling_p_values.tolist() == (2 * p).tolist()
+    assert told.levels.tolist() == (p / 2).tolist()
+    assert told.drift.since == StreamRow(7, np.datetime64(3, "s"))
+    assert told.drift.moved_signals == (MovedSignal("flow", 0.0, 1.5, 0.0),)
+    assert told.recalibrated == (CalibrationSpan(0, "c", 4.0),)
+    assert told.proposal is None
+    assert told.recalibrated_since is None
+    reply.confidence.proposal.threshold = 3.0
+    reply.confidence.frozen_p_values = p[::-1].tobytes()
+    later = ScoreResult.of(reply).confidence
+    assert later is not None
+    assert later.proposal is not None
+    assert later.proposal.threshold == 3.0
+    assert later.frozen_p_values.tolist() == p[::-1].tolist()
 
 
 def test_no_more_frames_are_drawn_than_the_window_allows(client: Client) -> None:

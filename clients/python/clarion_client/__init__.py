@@ -9,6 +9,15 @@ print(explanation.summary)
 
 from clarion_client.client import Client
 from clarion_client.columns import Words
+from clarion_client.confidence import (
+    CalibrationProposal,
+    CalibrationSpan,
+    Drift,
+    MovedSignal,
+    StreamConfidence,
+    StreamRow,
+    StreamRules,
+)
 from clarion_client.errors import (
     AlreadyExistsError,
     ArtifactCorruptError,
@@ -111,6 +120,8 @@ __all__ = [
     "BudgetExceededError",
     "BulkExplanation",
     "Calibration",
+    "CalibrationProposal",
+    "CalibrationSpan",
     "Candidate",
     "CellReason",
     "Choice",
@@ -121,6 +132,7 @@ __all__ = [
     "Curve",
     "DeadlineExceededError",
     "DrainingError",
+    "Drift",
     "DriftTrace",
     "EvaluationOperation",
     "EvaluationReport",
@@ -148,6 +160,7 @@ __all__ = [
     "Model",
     "ModelNotFoundError",
     "ModelVersion",
+    "MovedSignal",
     "NameRecall",
     "NotFittedError",
     "NotFoundError",
@@ -178,6 +191,9 @@ __all__ = [
     "SignalMismatchError",
     "SignalReason",
     "Step",
+    "StreamConfidence",
+    "StreamRow",
+    "StreamRules",
     "TooFewRowsError",
     "Trace",
     "UnauthenticatedError",

@@ -8,6 +8,7 @@ from typing import Any, Unpack
 
 from clarion_api.v1 import detection_pb2, frame_pb2
 from clarion_client.catalogue import Catalogue
+from clarion_client.confidence import StreamRules
 from clarion_client.errors import InvalidFrameError, InvalidParameterError
 from clarion_client.frames import FrameOptions, frame, is_positional
 from clarion_client.models import resource
@@ -65,7 +66,7 @@ class Detecting(Catalogue):
             request.false_alarm_rate = false_alarm_rate
         return ScoreResult.of(self.connection.call(self.connection.stubs.detection.Score, request))
 
-    def score_stream(
+    def score_stream(  # noqa: PLR0913 - all but two are keywords with a default
         self,
         model: str,
         frames: Iterable[Any],
@@ -73,6 +74,7 @@ class Detecting(Catalogue):
         explain: Explain | str = "anomalous",
         false_alarm_rate: float | None = None,
         allow_extrapolated: bool = False,
+        rules: StreamRules | None = None,
         stream_id: str = "",
         window: int = 8,
         timeout_s: float = 3600.0,
@@ -85,6 +87,9 @@ class Detecting(Catalogue):
         frames
             Drawn one by one, as answers come in; ``options`` apply to each, so times, assets and
             row ids are names of columns, or built in by `clarion_client.frame`.
+        rules
+            What makes a row anomalous, and what is done once the stream drifts; default: the fixed
+            rate, and nothing but telling so.
         stream_id
             The caller's name of the stream: part of the anomalies' identity.
         window
@@ -103,6 +108,7 @@ class Detecting(Catalogue):
         )
         if false_alarm_rate is not None:
             opening.false_alarm_rate = false_alarm_rate
+        (rules or StreamRules()).put(opening)
         sent = (self._addressed(pinned, data, options)[1] for data in frames)
         return score_stream(self.connection, opening, sent, window, timeout_s)
 

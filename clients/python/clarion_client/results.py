@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from clarion_api.v1 import detection_pb2
+from clarion_client.confidence import StreamConfidence, floats
 from clarion_client.explanations import Explanation, Label, Player, record
 
 FloatArray = NDArray[np.float64]
@@ -61,13 +62,13 @@ class Attributions:
         return cls(
             tuple(message.signal_names),
             np.array(message.rows, np.int64),
-            _floats(message.contributions).reshape(shape),
-            _floats(message.base_values),
+            floats(message.contributions).reshape(shape),
+            floats(message.base_values),
             Label.of(message.label),
             message.method,
             message.value_function,
-            _floats(message.additivity_errors),
-            _floats(errors).reshape(shape) if errors else None,
+            floats(message.additivity_errors),
+            floats(errors).reshape(shape) if errors else None,
             message.background_id,
             tuple(record(Player, m) for m in message.players),
         )
@@ -101,6 +102,8 @@ class ScoreResult:
         What scored.
     sequence
         On a stream, the number of the frame; else 0.
+    confidence
+        On a stream, how far its scores can be trusted; else None.
     """
 
     scores: FloatArray
@@ -117,6 +120,7 @@ class ScoreResult:
     extrapolated: NDArray[np.bool_]
     class_thresholds: Mapping[str, float]
     sequence: int = 0
+    confidence: StreamConfidence | None = None
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -130,12 +134,12 @@ class ScoreResult:
     ) -> Self:
         """Return the arrays and records of a reply."""
         scores = message.scores
-        values = _floats(scores.values)
+        values = floats(scores.values)
         rows = np.array(scores.source_rows, np.int64)
         attributions = message.attributions if message.HasField("attributions") else None
         return cls(
             values,
-            _floats(scores.p_values),
+            floats(scores.p_values),
             np.frombuffer(scores.anomalous, np.uint8).astype(np.bool_),
             rows if len(rows) == len(values) else np.arange(len(values), dtype=np.int64),
             scores.threshold,
@@ -148,9 +152,7 @@ class ScoreResult:
             np.frombuffer(scores.extrapolated or bytes(len(values)), np.uint8).astype(np.bool_),
             {each.asset_class: each.threshold for each in scores.class_thresholds},
             getattr(message, "sequence", 0),
+            StreamConfidence.of(message)
+            if isinstance(message, detection_pb2.ScoreStreamResponse)
+            else None,
         )
-
-
-def _floats(packed: bytes) -> Any:
-    """Return little-endian float64 bytes as an array of this machine's order."""
-    return np.frombuffer(packed, "<f8").astype(np.float64)

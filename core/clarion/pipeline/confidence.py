@@ -163,7 +163,7 @@ class Confidence:
     risen
         Since when there is drift; None while there is none.
     moved
-        The signals that had moved by then.
+        The signals that had moved by then, or when the rolling window was last renewed.
     confirmed
         Whether drift stood for `CONFIRMED_ROWS` rows with the rolling window still apart.
     adopted
@@ -264,6 +264,8 @@ class Confidence:
         apart = self.rolling.disagrees
         now = replace(self, drift=self.drift.compared(last, apart=apart))
         now = now._told(seen, start, first, recent, reference)
+        if now.risen is not None:
+            now = replace(now, moved=_moved(seen, start + last - first, recent, reference))
         stood = now.risen is not None and last - now.risen.row >= CONFIRMED_ROWS
         now = replace(now, confirmed=apart and stood)
         if now.confirmed and now.adopted is None and rules.recalibration is Recalibration.AUTOMATIC:
@@ -285,8 +287,7 @@ class Confidence:
         if self.risen is not None:
             return self
         index = start + row - first
-        past = seen.raw[: int(seen.row[index]) + 1]
-        moved = reference.moved(_recent(recent, past, reference.recent_rows))
+        moved = _moved(seen, index, recent, reference)
         return replace(self, risen=_since(seen, index, row), moved=moved)
 
     def state(self) -> State:
@@ -372,6 +373,14 @@ def _blocks(rows: int, until_renewed: int) -> Iterator[tuple[int, int]]:
     while start < rows:
         yield start, stop
         start, stop = stop, min(stop + RENEWED, rows)
+
+
+def _moved(
+    seen: Observed, index: int, recent: FloatArray | None, reference: SignalReference
+) -> tuple[MovedSignal, ...]:
+    """Return the signals that have moved by one of the rows seen."""
+    past = seen.raw[: int(seen.row[index]) + 1]
+    return reference.moved(_recent(recent, past, reference.recent_rows))
 
 
 def _recent(before: FloatArray | None, raw: NumericArray, rows: int) -> FloatArray:

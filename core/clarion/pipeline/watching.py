@@ -38,7 +38,7 @@ class DriftReport:
     confirmed
         Whether it has stood long enough to calibrate anew.
     moved
-        The signals that had moved when it rose.
+        The signals that had moved when it rose, or when the window was last renewed.
     """
 
     log10_martingale: float
@@ -98,6 +98,11 @@ class StreamReport:
     rolling_rows: int
     fallen: int
 
+    def judged_by(self, index: int) -> str | None:
+        """Return the rolling calibration that judged a score; None where the model's own did."""
+        before = [span.calibration_id for span in self.spans if span.first <= index]
+        return before[-1] if before else None
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Watched:
@@ -117,6 +122,14 @@ class Watched:
     def last_level(self) -> Level | None:
         """Return the level of the last row that is judged pooled; None as `level` does."""
         return self.level(len(self.judged.levels) - 1, -1) if len(self.judged.levels) else None
+
+    def last(self, level: Level, rate: float) -> tuple[float, float]:
+        """Return threshold and rate of the last row, if judged pooled; of ``level`` and ``rate`` by default."""
+        rows = len(self.judged.levels)
+        own = self.level(rows - 1, -1) if rows else None
+        if own is None:
+            return level.threshold, rate
+        return own.threshold, rate if self.report.levels is None else float(self.report.levels[-1])
 
 
 def watch(

@@ -10,9 +10,11 @@ from enum import StrEnum
 
 from clarion.frames import Frame
 from clarion.pipeline.answer import ExplanationPolicy
+from clarion.pipeline.confidence import StreamRules
 from clarion.pipeline.memory import Memory
 from clarion.pipeline.run import FittedPipeline
 from clarion.server.convert.answers import Response, fill
+from clarion.server.convert.confidence import put_confidence
 from clarion_api.v1 import detection_pb2 as pb
 
 
@@ -37,8 +39,8 @@ class Task:
 
     Attributes
     ----------
-    memory, stream, sequence
-        For a frame of a stream: what it remembers, its name, and the frame's number.
+    memory, stream, sequence, rules
+        For a frame of a stream: what it remembers, its name, the frame's number, and how it is judged.
     """
 
     reply: Reply
@@ -49,6 +51,7 @@ class Task:
     memory: Memory | None = None
     stream: str = ""
     sequence: int = 0
+    rules: StreamRules | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +90,14 @@ def perform(
         allow_extrapolated=task.allow_extrapolated,
         memory=task.memory,
         stream=task.stream,
+        rules=task.rules,
         cancelled=cancelled,
     )
     message = _MESSAGES[task.reply]()
     if isinstance(message, pb.ScoreStreamResponse):
         message.sequence = task.sequence
+        if answer.stream is not None:
+            put_confidence(message.confidence, answer.stream)
     fill(message, answer, pipeline, version)
     reply = message.SerializeToString()
     seconds = time.perf_counter() - begun

@@ -133,6 +133,62 @@ LABEL_SAMPLED: Label.ValueType  # 3
 """Estimates, with standard errors."""
 Global___Label: _TypeAlias = Label  # noqa: Y015
 
+class _AlarmRule:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AlarmRuleEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AlarmRule.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ALARM_RULE_UNSPECIFIED: _AlarmRule.ValueType  # 0
+    """Not said: the fixed rate."""
+    ALARM_RULE_FIXED_RATE: _AlarmRule.ValueType  # 1
+    """A p-value no larger than the false-alarm rate, whatever came before."""
+    ALARM_RULE_FDR: _AlarmRule.ValueType  # 2
+    """A p-value no larger than a level that keeps the share of false alarms among all alarms (LORD++ with
+    decaying memory). It holds for independent rows; with p-values that are extrapolated it holds roughly.
+    """
+
+class AlarmRule(_AlarmRule, metaclass=_AlarmRuleEnumTypeWrapper):
+    """What makes a row of a stream anomalous."""
+
+ALARM_RULE_UNSPECIFIED: AlarmRule.ValueType  # 0
+"""Not said: the fixed rate."""
+ALARM_RULE_FIXED_RATE: AlarmRule.ValueType  # 1
+"""A p-value no larger than the false-alarm rate, whatever came before."""
+ALARM_RULE_FDR: AlarmRule.ValueType  # 2
+"""A p-value no larger than a level that keeps the share of false alarms among all alarms (LORD++ with
+decaying memory). It holds for independent rows; with p-values that are extrapolated it holds roughly.
+"""
+Global___AlarmRule: _TypeAlias = AlarmRule  # noqa: Y015
+
+class _Recalibration:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _RecalibrationEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Recalibration.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    RECALIBRATION_UNSPECIFIED: _Recalibration.ValueType  # 0
+    """Not said: manual."""
+    RECALIBRATION_MANUAL: _Recalibration.ValueType  # 1
+    """Tells that it is confirmed, and changes nothing."""
+    RECALIBRATION_PROPOSE: _Recalibration.ValueType  # 2
+    """Also tells what calibrating by its last rows would change."""
+    RECALIBRATION_AUTOMATIC: _Recalibration.ValueType  # 3
+    """Goes on with the calibration by its last rows, and tells so in every response."""
+
+class Recalibration(_Recalibration, metaclass=_RecalibrationEnumTypeWrapper):
+    """What a stream does once drift is confirmed: it stood for 1000 rows, and the last rows still differ."""
+
+RECALIBRATION_UNSPECIFIED: Recalibration.ValueType  # 0
+"""Not said: manual."""
+RECALIBRATION_MANUAL: Recalibration.ValueType  # 1
+"""Tells that it is confirmed, and changes nothing."""
+RECALIBRATION_PROPOSE: Recalibration.ValueType  # 2
+"""Also tells what calibrating by its last rows would change."""
+RECALIBRATION_AUTOMATIC: Recalibration.ValueType  # 3
+"""Goes on with the calibration by its last rows, and tells so in every response."""
+Global___Recalibration: _TypeAlias = Recalibration  # noqa: Y015
+
 @_typing.final
 class ScoreRequest(_message.Message):
     """Asks for the anomaly score of each row of a frame."""
@@ -1126,6 +1182,9 @@ class StreamOpening(_message.Message):
     POLICY_FIELD_NUMBER: _builtins.int
     FALSE_ALARM_RATE_FIELD_NUMBER: _builtins.int
     ALLOW_EXTRAPOLATED_FIELD_NUMBER: _builtins.int
+    ALARM_RULE_FIELD_NUMBER: _builtins.int
+    FDR_FIELD_NUMBER: _builtins.int
+    RECALIBRATION_FIELD_NUMBER: _builtins.int
     model: _builtins.str
     """Required. Resource name of the model or of one version; a model means its newest version now."""
     stream_id: _builtins.str
@@ -1136,6 +1195,12 @@ class StreamOpening(_message.Message):
     """Optional. Lets the threshold be extrapolated where held-out rows cannot reach that rate; default: as the
     model was fitted.
     """
+    alarm_rule: Global___AlarmRule.ValueType
+    """Optional. What makes a row anomalous; default `ALARM_RULE_FIXED_RATE`."""
+    fdr: _builtins.float
+    """Optional. Share of false alarms among all alarms, in (0, 0.5]; default 0.1. For `ALARM_RULE_FDR` only."""
+    recalibration: Global___Recalibration.ValueType
+    """Optional. What is done once drift is confirmed; default `RECALIBRATION_MANUAL`."""
     @_builtins.property
     def policy(self) -> Global___ExplanationPolicy:
         """Optional. What to explain, and how."""
@@ -1148,14 +1213,22 @@ class StreamOpening(_message.Message):
         policy: Global___ExplanationPolicy | None = ...,
         false_alarm_rate: _builtins.float | None = ...,
         allow_extrapolated: _builtins.bool = ...,
+        alarm_rule: Global___AlarmRule.ValueType = ...,
+        fdr: _builtins.float | None = ...,
+        recalibration: Global___Recalibration.ValueType = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_false_alarm_rate", b"_false_alarm_rate", "false_alarm_rate", b"false_alarm_rate", "policy", b"policy"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_false_alarm_rate", b"_false_alarm_rate", "_fdr", b"_fdr", "false_alarm_rate", b"false_alarm_rate", "fdr", b"fdr", "policy", b"policy"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_false_alarm_rate", b"_false_alarm_rate", "allow_extrapolated", b"allow_extrapolated", "false_alarm_rate", b"false_alarm_rate", "model", b"model", "policy", b"policy", "stream_id", b"stream_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_false_alarm_rate", b"_false_alarm_rate", "_fdr", b"_fdr", "alarm_rule", b"alarm_rule", "allow_extrapolated", b"allow_extrapolated", "false_alarm_rate", b"false_alarm_rate", "fdr", b"fdr", "model", b"model", "policy", b"policy", "recalibration", b"recalibration", "stream_id", b"stream_id"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__false_alarm_rate: _TypeAlias = _typing.Literal["false_alarm_rate"]  # noqa: Y015
     _WhichOneofArgType__false_alarm_rate: _TypeAlias = _typing.Literal["_false_alarm_rate", b"_false_alarm_rate"]  # noqa: Y015
+    _WhichOneofReturnType__fdr: _TypeAlias = _typing.Literal["fdr"]  # noqa: Y015
+    _WhichOneofArgType__fdr: _TypeAlias = _typing.Literal["_fdr", b"_fdr"]  # noqa: Y015
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__false_alarm_rate) -> _WhichOneofReturnType__false_alarm_rate | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__fdr) -> _WhichOneofReturnType__fdr | None: ...
 
 Global___StreamOpening: _TypeAlias = StreamOpening  # noqa: Y015
 
@@ -1197,6 +1270,7 @@ class ScoreStreamResponse(_message.Message):
     SCORES_FIELD_NUMBER: _builtins.int
     ATTRIBUTIONS_FIELD_NUMBER: _builtins.int
     EXPLANATIONS_FIELD_NUMBER: _builtins.int
+    CONFIDENCE_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """Number of the frame that this answers."""
     @_builtins.property
@@ -1211,6 +1285,10 @@ class ScoreStreamResponse(_message.Message):
     def explanations(self) -> _containers.RepeatedCompositeFieldContainer[Global___Explanation]:
         """One record for each explained row, in row order."""
 
+    @_builtins.property
+    def confidence(self) -> Global___StreamConfidence:
+        """How far the scores can be trusted now."""
+
     def __init__(
         self,
         *,
@@ -1218,14 +1296,295 @@ class ScoreStreamResponse(_message.Message):
         scores: Global___Scores | None = ...,
         attributions: Global___Attributions | None = ...,
         explanations: _abc.Iterable[Global___Explanation] | None = ...,
+        confidence: Global___StreamConfidence | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["attributions", b"attributions", "scores", b"scores"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["attributions", b"attributions", "confidence", b"confidence", "scores", b"scores"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributions", b"attributions", "explanations", b"explanations", "scores", b"scores", "sequence", b"sequence"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributions", b"attributions", "confidence", b"confidence", "explanations", b"explanations", "scores", b"scores", "sequence", b"sequence"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ScoreStreamResponse: _TypeAlias = ScoreStreamResponse  # noqa: Y015
+
+@_typing.final
+class StreamConfidence(_message.Message):
+    """How far a stream's scores can be trusted. Rows count in the order sent, whatever their times say; those
+    without a score do not count.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ROW_COUNT_FIELD_NUMBER: _builtins.int
+    EXCLUDED_COUNT_FIELD_NUMBER: _builtins.int
+    FROZEN_P_VALUES_FIELD_NUMBER: _builtins.int
+    ROLLING_P_VALUES_FIELD_NUMBER: _builtins.int
+    ROLLING_ROW_COUNT_FIELD_NUMBER: _builtins.int
+    LEVELS_FIELD_NUMBER: _builtins.int
+    FDR_MEMORY_ROWS_FIELD_NUMBER: _builtins.int
+    FORGOTTEN_ALARM_COUNT_FIELD_NUMBER: _builtins.int
+    DRIFT_FIELD_NUMBER: _builtins.int
+    PROPOSAL_FIELD_NUMBER: _builtins.int
+    RECALIBRATED_FIELD_NUMBER: _builtins.int
+    RECALIBRATED_SINCE_FIELD_NUMBER: _builtins.int
+    row_count: _builtins.int
+    """Rows scored so far."""
+    excluded_count: _builtins.int
+    """How many of them were beyond all calibration rows (p < 1 / n), from which nothing is learned."""
+    frozen_p_values: _builtins.bytes
+    """Little-endian float64, one a score: the p-value under the model's own calibration. Empty where that is
+    `Scores.p_values`.
+    """
+    rolling_p_values: _builtins.bytes
+    """Little-endian float64, one a score: the p-value under the stream's own last rows, at most twice or half
+    the frozen one.
+    """
+    rolling_row_count: _builtins.int
+    """Rows of the stream that the rolling p-values rest on, at most 2000; renewed every 500 rows."""
+    levels: _builtins.bytes
+    """Little-endian float64, one a score, for `ALARM_RULE_FDR`; else empty: the largest p-value that is
+    anomalous. `Scores.threshold` and `Scores.false_alarm_rate` are then those of the last row.
+    """
+    fdr_memory_rows: _builtins.float
+    """Rows over which false alarms are weighed, for `ALARM_RULE_FDR`; else 0. The fewer calibration rows there
+    are, the fewer.
+    """
+    forgotten_alarm_count: _builtins.int
+    """Alarms that raise levels no more because there were over 400 younger ones, for `ALARM_RULE_FDR`."""
+    @_builtins.property
+    def drift(self) -> Global___Drift:
+        """Whether the stream is still like the calibration rows."""
+
+    @_builtins.property
+    def proposal(self) -> Global___CalibrationProposal:
+        """What calibrating by the last rows would change; unset unless `RECALIBRATION_PROPOSE` was asked for and
+        drift is confirmed.
+        """
+
+    @_builtins.property
+    def recalibrated(self) -> _containers.RepeatedCompositeFieldContainer[Global___CalibrationSpan]:
+        """The rolling calibrations that judged rows of this frame, by rising row; empty until the stream
+        recalibrated itself.
+        """
+
+    @_builtins.property
+    def recalibrated_since(self) -> Global___StreamRow:
+        """Since when it has; unset until then."""
+
+    def __init__(
+        self,
+        *,
+        row_count: _builtins.int = ...,
+        excluded_count: _builtins.int = ...,
+        frozen_p_values: _builtins.bytes = ...,
+        rolling_p_values: _builtins.bytes = ...,
+        rolling_row_count: _builtins.int = ...,
+        levels: _builtins.bytes = ...,
+        fdr_memory_rows: _builtins.float = ...,
+        forgotten_alarm_count: _builtins.int = ...,
+        drift: Global___Drift | None = ...,
+        proposal: Global___CalibrationProposal | None = ...,
+        recalibrated: _abc.Iterable[Global___CalibrationSpan] | None = ...,
+        recalibrated_since: Global___StreamRow | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["drift", b"drift", "proposal", b"proposal", "recalibrated_since", b"recalibrated_since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["drift", b"drift", "excluded_count", b"excluded_count", "fdr_memory_rows", b"fdr_memory_rows", "forgotten_alarm_count", b"forgotten_alarm_count", "frozen_p_values", b"frozen_p_values", "levels", b"levels", "proposal", b"proposal", "recalibrated", b"recalibrated", "recalibrated_since", b"recalibrated_since", "rolling_p_values", b"rolling_p_values", "rolling_row_count", b"rolling_row_count", "row_count", b"row_count"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StreamConfidence: _TypeAlias = StreamConfidence  # noqa: Y015
+
+@_typing.final
+class StreamRow(_message.Message):
+    """A row of a stream."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NUMBER_FIELD_NUMBER: _builtins.int
+    EVENT_TIME_FIELD_NUMBER: _builtins.int
+    number: _builtins.int
+    """Its number among the stream's scored rows, from 0."""
+    @_builtins.property
+    def event_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was observed, if said."""
+
+    def __init__(
+        self,
+        *,
+        number: _builtins.int = ...,
+        event_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["event_time", b"event_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["event_time", b"event_time", "number", b"number"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___StreamRow: _TypeAlias = StreamRow  # noqa: Y015
+
+@_typing.final
+class Drift(_message.Message):
+    """Whether a stream is still like the calibration rows. Many anomalies in a row are a difference too."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LOG10_MARTINGALE_FIELD_NUMBER: _builtins.int
+    ALARMED_FIELD_NUMBER: _builtins.int
+    DISTANCE_FIELD_NUMBER: _builtins.int
+    APART_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    CONFIRMED_FIELD_NUMBER: _builtins.int
+    MOVED_SIGNALS_FIELD_NUMBER: _builtins.int
+    log10_martingale: _builtins.float
+    """Log10 of a martingale that bets on rows being stranger than calibration rows, begun anew every 20000
+    rows. At 2 it is an alarm, which is false in at most 1 % of so many rows.
+    """
+    alarmed: _builtins.bool
+    """Whether such an alarm stands: until 20000 rows pass without one."""
+    distance: _builtins.float
+    """Kolmogorov-Smirnov distance, in [0, 1], of the rolling rows from the calibration rows."""
+    apart: _builtins.bool
+    """Whether that is more than chance explains."""
+    confirmed: _builtins.bool
+    """Whether it has stood for 1000 rows, and the rolling rows are still apart."""
+    @_builtins.property
+    def since(self) -> Global___StreamRow:
+        """Since when there is an alarm or a distance; unset while there is neither."""
+
+    @_builtins.property
+    def moved_signals(self) -> _containers.RepeatedCompositeFieldContainer[Global___MovedSignal]:
+        """The numeric signals that had moved by then, or when the rolling rows were last renewed, by falling
+        evidence, at most 20: the raw values of 256 rows against background rows.
+        """
+
+    def __init__(
+        self,
+        *,
+        log10_martingale: _builtins.float = ...,
+        alarmed: _builtins.bool = ...,
+        distance: _builtins.float = ...,
+        apart: _builtins.bool = ...,
+        since: Global___StreamRow | None = ...,
+        confirmed: _builtins.bool = ...,
+        moved_signals: _abc.Iterable[Global___MovedSignal] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarmed", b"alarmed", "apart", b"apart", "confirmed", b"confirmed", "distance", b"distance", "log10_martingale", b"log10_martingale", "moved_signals", b"moved_signals", "since", b"since"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Drift: _TypeAlias = Drift  # noqa: Y015
+
+@_typing.final
+class MovedSignal(_message.Message):
+    """A signal that is not where it was."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIGNAL_FIELD_NUMBER: _builtins.int
+    SHIFT_DEVIATIONS_FIELD_NUMBER: _builtins.int
+    SPREAD_RATIO_FIELD_NUMBER: _builtins.int
+    EVIDENCE_FIELD_NUMBER: _builtins.int
+    signal: _builtins.str
+    """The signal's name."""
+    shift_deviations: _builtins.float
+    """How far its mean moved, in standard deviations of normal rows."""
+    spread_ratio: _builtins.float
+    """Its standard deviation as a multiple of that of background rows; 0 where these never moved."""
+    evidence: _builtins.float
+    """The larger of both changes, in standard errors."""
+    def __init__(
+        self,
+        *,
+        signal: _builtins.str = ...,
+        shift_deviations: _builtins.float = ...,
+        spread_ratio: _builtins.float = ...,
+        evidence: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["evidence", b"evidence", "shift_deviations", b"shift_deviations", "signal", b"signal", "spread_ratio", b"spread_ratio"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MovedSignal: _TypeAlias = MovedSignal  # noqa: Y015
+
+@_typing.final
+class CalibrationProposal(_message.Message):
+    """What calibrating a stream by its own last rows would change."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CALIBRATION_ID_FIELD_NUMBER: _builtins.int
+    ROW_COUNT_FIELD_NUMBER: _builtins.int
+    EXCLUDED_COUNT_FIELD_NUMBER: _builtins.int
+    FROZEN_THRESHOLD_FIELD_NUMBER: _builtins.int
+    THRESHOLD_FIELD_NUMBER: _builtins.int
+    FROZEN_RATE_FIELD_NUMBER: _builtins.int
+    RATE_FIELD_NUMBER: _builtins.int
+    calibration_id: _builtins.str
+    """Identity of the new calibration."""
+    row_count: _builtins.int
+    """Rows that it rests on."""
+    excluded_count: _builtins.int
+    """Rows of the stream that it left out, being beyond all calibration rows."""
+    frozen_threshold: _builtins.float
+    """The smallest anomalous score now."""
+    threshold: _builtins.float
+    """The smallest anomalous score then."""
+    frozen_rate: _builtins.float
+    """Share of its rows that are anomalous now, in [0, 1]."""
+    rate: _builtins.float
+    """Share of its rows that would be anomalous then, in [0, 1]."""
+    def __init__(
+        self,
+        *,
+        calibration_id: _builtins.str = ...,
+        row_count: _builtins.int = ...,
+        excluded_count: _builtins.int = ...,
+        frozen_threshold: _builtins.float = ...,
+        threshold: _builtins.float = ...,
+        frozen_rate: _builtins.float = ...,
+        rate: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calibration_id", b"calibration_id", "excluded_count", b"excluded_count", "frozen_rate", b"frozen_rate", "frozen_threshold", b"frozen_threshold", "rate", b"rate", "row_count", b"row_count", "threshold", b"threshold"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CalibrationProposal: _TypeAlias = CalibrationProposal  # noqa: Y015
+
+@_typing.final
+class CalibrationSpan(_message.Message):
+    """Rows of a frame judged by one rolling calibration."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FIRST_SCORE_FIELD_NUMBER: _builtins.int
+    CALIBRATION_ID_FIELD_NUMBER: _builtins.int
+    THRESHOLD_FIELD_NUMBER: _builtins.int
+    first_score: _builtins.int
+    """The first score it judged, counted from 0."""
+    calibration_id: _builtins.str
+    """Its identity."""
+    threshold: _builtins.float
+    """The smallest anomalous score; that of its first row, for `ALARM_RULE_FDR`."""
+    def __init__(
+        self,
+        *,
+        first_score: _builtins.int = ...,
+        calibration_id: _builtins.str = ...,
+        threshold: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["calibration_id", b"calibration_id", "first_score", b"first_score", "threshold", b"threshold"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CalibrationSpan: _TypeAlias = CalibrationSpan  # noqa: Y015
 
 @_typing.final
 class ExplainRequest(_message.Message):

@@ -35,7 +35,7 @@ def fill(response: Response, answer: Answer, pipeline: FittedPipeline, version: 
     """Put ``answer``, given by ``pipeline`` (the model version ``version``), into ``response``."""
     identity = {
         "model_version": version,
-        "calibration_id": pipeline.calibration.id,
+        "calibration_id": _calibration_id(answer, pipeline),
     }
     _put_scores(response.scores, answer, identity, pipeline.digest)
     if answer.attribution is not None:
@@ -43,7 +43,16 @@ def fill(response: Response, answer: Answer, pipeline: FittedPipeline, version: 
         response.attributions.background_id = pipeline.background.id
     identity["background_id"] = pipeline.background.id
     for explanation in answer.explanations:
+        identity["calibration_id"] = _calibration_id(answer, pipeline, explanation.row)
         _put_explanation(response.explanations.add(**identity), explanation)
+
+
+def _calibration_id(answer: Answer, pipeline: FittedPipeline, row: int | None = None) -> str:
+    """Return the calibration that judged a row of the frame, by default the last one."""
+    last = len(answer.scores) - 1
+    index = last if row is None else int(np.searchsorted(answer.source_rows, row))
+    rolling = answer.stream.judged_by(index) if answer.stream else None
+    return rolling or pipeline.calibration.id
 
 
 def timestamp(nanoseconds: int) -> Timestamp:

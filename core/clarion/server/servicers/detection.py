@@ -15,6 +15,7 @@ from clarion.errors import InvalidParameterError, LimitExceededError
 from clarion.frames import Frame
 from clarion.pipeline.answer import ExplanationPolicy
 from clarion.pipeline.memory import Memory
+from clarion.server.convert.confidence import rules_from_proto
 from clarion.server.convert.frames import frame_from_proto
 from clarion.server.convert.operations import operation_to_proto
 from clarion.server.convert.policies import chosen_rows, edited, policy_from_proto
@@ -164,6 +165,7 @@ class _StreamTask:
         self._rate = _rate(opening)
         self._allow_extrapolated = opening.allow_extrapolated
         self._stream = opening.stream_id
+        self._rules = rules_from_proto(opening)
         self._sequence = -1
 
     def checked(self, request: pb.ScoreStreamRequest) -> pb.StreamFrame:
@@ -195,6 +197,7 @@ class _StreamTask:
             memory=memory,
             stream=self._stream,
             sequence=sequence,
+            rules=self._rules,
         )
 
 
