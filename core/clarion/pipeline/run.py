@@ -199,15 +199,17 @@ class FittedPipeline:
         records = recorder.records(verdicts, check) if recorder else ()
         if records and self.partition is not None:
             records = OwnUnits(self.partition, raw).told(records, done.source_rows[chosen])
-        last = watched.last_level() if watched else None
+        threshold = levels.pooled.threshold
+        if watched:
+            threshold, rate = watched.last(levels.pooled, rate)
         answer = Answer(
             scores=scores,
             p_values=p_values,
             anomalous=anomalous,
             extrapolated=extrapolated,
             source_rows=numbers,
-            threshold=(last or levels.pooled).threshold,
-            false_alarm_rate=last.expected_rate if last else rate,
+            threshold=threshold,
+            false_alarm_rate=rate,
             explained=chosen if reasons else chosen[:0],
             attribution=reasons.by_player if reasons else None,
             explanations=records,
