@@ -90,7 +90,7 @@ def test_a_threshold_is_extrapolated_only_where_it_is_asked_for(
     with pytest.raises(grpc.RpcError) as caught:
         server.scored(frame, "fleet", false_alarm_rate=5e-4)
     assert caught.value.code() == grpc.StatusCode.FAILED_PRECONDITION  # type: ignore[attr-defined]
-    asked = {"false_alarm_rate": 5e-4, "allow_extrapolated": True}
+    asked: dict[str, Any] = {"false_alarm_rate": 5e-4, "allow_extrapolated": True}
     scored = server.scored(frame, "fleet", **asked)[0].scores
     explained = server.detection.Explain(
         pb.ExplainRequest(model="models/fleet", frame=frame, **asked)
@@ -107,7 +107,7 @@ def test_a_threshold_is_extrapolated_only_where_it_is_asked_for(
 
 @pytest.mark.parametrize("promise", ["PROMISE_CERTAIN", "PROMISE_AVERAGE"])
 def test_the_promise_asked_for_is_made_or_refused(server: Any, wire: Any, promise: str) -> None:
-    asked = {"promise": models_pb2.Promise.Value(promise)}
+    asked: dict[str, Any] = {"promise": models_pb2.Promise.Value(promise)}
     made = server.fit("asked", wire.normal_rows(598), spec=asked)
     assert made.calibration.promise == made.spec.promise == asked["promise"]
     few = server.wait(server.start_fit("asked", wire.normal_rows(597), spec=asked).name)
@@ -118,7 +118,7 @@ def test_the_promise_asked_for_is_made_or_refused(server: Any, wire: Any, promis
 def test_a_rate_out_of_reach_is_fitted_where_extrapolation_is_allowed(
     server: Any, wire: Any
 ) -> None:
-    asked = {"false_alarm_rate": 2e-4, "allow_extrapolated": True}
+    asked: dict[str, Any] = {"false_alarm_rate": 2e-4, "allow_extrapolated": True}
     made = server.fit("rare", wire.normal_rows(4000), spec=asked)
     assert made.calibration.extrapolated
     assert made.calibration.expected_false_alarm_rate == 2e-4

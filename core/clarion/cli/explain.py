@@ -51,6 +51,13 @@ class HowOptions:
     rate: Annotated[
         float | None, typer.Option(help="False-alarm rate, in (0, 1); default: the model's own.")
     ] = None
+    allow_extrapolated: Annotated[
+        bool,
+        typer.Option(
+            "--allow-extrapolated",
+            help="Extrapolate the threshold where the held-out rows cannot reach the rate.",
+        ),
+    ] = False
     history: Annotated[
         int, typer.Option(min=0, help="Rows before it that are sent too, for models with a memory.")
     ] = 5000
@@ -130,6 +137,7 @@ def explain(  # noqa: PLR0913 - one parameter an option
             edits={(row - first, name): value for name, value in options.edits().items()},
             how=options.how(),
             false_alarm_rate=options.rate,
+            allow_extrapolated=options.allow_extrapolated,
         )
     explanation = replace(result.explanations[0], row=row)
     if json_file is not None:

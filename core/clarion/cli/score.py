@@ -30,6 +30,13 @@ def score(  # noqa: PLR0913 - one parameter an option
     rate: Annotated[
         float | None, typer.Option(help="False-alarm rate, in (0, 1); default: the model's own.")
     ] = None,
+    allow_extrapolated: Annotated[
+        bool,
+        typer.Option(
+            "--allow-extrapolated",
+            help="Extrapolate the threshold where the held-out rows cannot reach the rate.",
+        ),
+    ] = False,
     limit: Annotated[
         int, typer.Option(min=0, help="Anomalies to print, the strangest first.")
     ] = 10,
@@ -62,6 +69,7 @@ def score(  # noqa: PLR0913 - one parameter an option
                 rows.frame,
                 how,
                 rate=rate,
+                allow_extrapolated=allow_extrapolated,
                 told=lambda done: bar.update(task, completed=done),
             )
     truth = None if rows.anomalous is None else rows.anomalous[scored.rows]
@@ -86,6 +94,7 @@ def _document(scored: Scored, rows: int, judgement: Judgement | None) -> dict[st
         "scores": scored.scores,
         "p_values": scored.p_values,
         "anomalous": scored.anomalous,
+        "extrapolated": scored.extrapolated,
         "explanations": scored.explanations,
     }
 

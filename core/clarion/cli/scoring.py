@@ -26,7 +26,7 @@ class Scored:
     ----------
     rows
         Shape ``(n,)``: the row that each score stands for.
-    scores, p_values, anomalous
+    scores, p_values, anomalous, extrapolated
         Shape ``(n,)``.
     explanations
         A record for each explained row.
@@ -43,6 +43,7 @@ class Scored:
     scores: FloatArray
     p_values: FloatArray
     anomalous: BoolArray
+    extrapolated: BoolArray
     explanations: tuple[Explanation, ...]
     additivity_error: float
     exact_rows: int
@@ -55,6 +56,7 @@ def score_all(
     explain: Explain | str,
     *,
     rate: float | None = None,
+    allow_extrapolated: bool = False,
     rows_a_frame: int = ROWS_A_FRAME,
     told: Callable[[int], None] = lambda rows: None,
 ) -> Scored:
@@ -67,7 +69,13 @@ def score_all(
     """
     starts = range(0, len(frame), rows_a_frame)
     frames = (message(frame.take(slice(start, start + rows_a_frame)), start) for start in starts)
-    streamed = client.score_stream(model, frames, explain=explain, false_alarm_rate=rate)
+    streamed = client.score_stream(
+        model,
+        frames,
+        explain=explain,
+        false_alarm_rate=rate,
+        allow_extrapolated=allow_extrapolated,
+    )
     results = []
     for start, result in zip(starts, streamed, strict=True):
         results.append(_shifted(result, start))
@@ -93,6 +101,7 @@ def _together(results: list[ScoreResult]) -> Scored:
         np.concatenate([r.scores for r in results]),
         np.concatenate([r.p_values for r in results]),
         np.concatenate([r.anomalous for r in results]),
+        np.concatenate([r.extrapolated for r in results]),
         tuple(e for r in results for e in r.explanations),
         float(errors.max()),
         sum(len(a.rows) for a in explained if a.label == "exact"),

@@ -205,3 +205,25 @@ def test_a_plugin_that_breaks_a_law_fails_its_check(
     assert ran.code == 1
     assert "broken check_reads_are_real" in ran.out
     assert "features/standardize breaks" in ran.err
+
+
+def test_a_rate_out_of_reach_is_extrapolated_where_it_is_asked_for(
+    cli: Any, tmp_path: Path
+) -> None:
+    rows = np.random.default_rng(1).normal(size=(4200, 2))
+    path = tmp_path / "calm.csv"
+    np.savetxt(path, rows, delimiter=",", header="a,b", comments="")
+    fitted = cli("fit", "calm", path, "--detector", "mahalanobis", "--promise", "certain")
+    assert fitted.code == 0, fitted.err
+    assert "promised with 95 % certainty" in fitted.out
+    assert "extrapolated down to" in fitted.out
+    rare = ("--rate", "0.0003", "--json", "-")
+    assert cli("score", "calm", path, *rare).code == 1
+    usual = document(cli("score", "calm", path, "--json", "-"))
+    scored = document(cli("score", "calm", path, *rare, "--allow-extrapolated"))
+    assert scored["threshold"] > usual["threshold"]
+    assert len(scored["extrapolated"]) == 4200
+    explained = ("explain", "calm", path, "--row", "0", *rare)
+    assert cli(*explained).code == 1
+    told = document(cli(*explained, "--allow-extrapolated"))
+    assert told["threshold"] == scored["threshold"]
