@@ -89,7 +89,7 @@ def test_a_threshold_is_extrapolated_only_where_it_is_asked_for(
     frame = wire.matrix([[60.0] * 3])
     with pytest.raises(grpc.RpcError) as caught:
         server.scored(frame, "fleet", false_alarm_rate=5e-4)
-    assert caught.value.code() == grpc.StatusCode.FAILED_PRECONDITION  # type: ignore[attr-defined]
+    assert caught.value.code() == grpc.StatusCode.FAILED_PRECONDITION
     asked: dict[str, Any] = {"false_alarm_rate": 5e-4, "allow_extrapolated": True}
     scored = server.scored(frame, "fleet", **asked)[0].scores
     explained = server.detection.Explain(

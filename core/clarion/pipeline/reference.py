@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import numpy as np
@@ -20,7 +20,7 @@ class Level:
     """A threshold, the smallest anomalous score.
 
     ``expected_rate`` is the share of normal rows expected to reach it, in (0, 1); ``extrapolated``
-    whether it lies beyond all held-out scores by more than they can show.
+    whether held-out scores are too few for the promise, which is then not made.
     """
 
     threshold: float
@@ -108,7 +108,7 @@ class Reference:
         if found is not None or not extrapolate:
             return found
         ranked = self._ranked(rank(rate, self.rows, Promise.AVERAGE))
-        return self._beyond(rate) if ranked is None else Level(ranked.threshold, rate, True)
+        return self._beyond(rate) if ranked is None else replace(ranked, extrapolated=True)
 
     def _ranked(self, k: int) -> Level | None:
         if k < 1:

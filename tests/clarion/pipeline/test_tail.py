@@ -83,6 +83,7 @@ def test_between_certainty_and_the_smallest_p_value_it_is_the_plain_rank() -> No
     average = Calibration.of(drawn(), 0.01, Promise.AVERAGE)
     assert level.threshold == average.threshold(1e-3)
     assert level.extrapolated
+    assert level.expected_rate == 2 / 2001
 
 
 def test_a_default_rate_out_of_reach_is_taken_where_the_spec_allows_it() -> None:
@@ -121,3 +122,12 @@ def test_the_rows_that_a_tail_needs_are_those_at_which_it_reaches() -> None:
         tail = Tail.of(np.sort(drawn(Tail.rows_needed(rate))))
         assert tail is not None
         assert tail.smallest_p <= rate
+
+
+@pytest.mark.parametrize("promise", Promise)
+def test_a_vanishing_rate_is_out_of_reach_and_nothing_worse(promise: Promise) -> None:
+    calibration = Calibration.of(drawn(), 0.01, promise)
+    with pytest.raises(UnreachableRateError):
+        calibration.threshold(5e-324, extrapolate=True)
+    with pytest.raises(TooFewRowsError):
+        Calibration.of(drawn(), 5e-324, promise, allow_extrapolated=True)
