@@ -12,8 +12,8 @@ import numpy as np
 from clarion.arrays import FloatArray
 from clarion.explainers import Attribution, Label
 from clarion.explaining.background import Background, Positions, asset_positions
-from clarion.explaining.clear_record import CulpritWriter
-from clarion.explaining.culprits import Cleared, Clearer
+from clarion.explaining.clearing.culprits import Cleared, Clearer
+from clarion.explaining.clearing.record import CulpritWriter
 from clarion.explaining.reasons import Reasons
 from clarion.explaining.summary import summarise
 from clarion.explaining.tracing import Tracer

@@ -25,7 +25,7 @@ from clarion.explainers import Label, Scorable
 from clarion.explaining.background import Background
 from clarion.explaining.blocks import Worker
 from clarion.explaining.cache import AttributionCache, Hits
-from clarion.explaining.clear_model import ClearingModel
+from clarion.explaining.clearing.model import ClearingModel
 from clarion.explaining.games import Games
 from clarion.explaining.lags import Lags, feature_lags
 from clarion.explaining.pull_back import Origins, StageReads

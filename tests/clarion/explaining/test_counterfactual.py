@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import sparse
 
-from clarion.explaining.clear_semi_factual import STEP
+from clarion.explaining.clearing.semi_factual import STEP
 from clarion.features import ExtractorTraits, Features, FitContext, Trace
 from clarion.frames import Frame, Signal
 from clarion.pipeline.answer import ExplainedRows, Explanation, ExplanationPolicy, View

@@ -6,9 +6,9 @@ clear the whole: with its own best values, which no normal row need have had.
 
 from __future__ import annotations
 
-from clarion.explaining import clear_quadratic
-from clarion.explaining.clear_local import Local
-from clarion.explaining.clear_task import Clearing, Task
+from clarion.explaining.clearing import quadratic
+from clarion.explaining.clearing.local import Local
+from clarion.explaining.clearing.task import Clearing, Task
 
 
 def clear(task: Task, local: Local) -> Clearing | None:
@@ -16,7 +16,7 @@ def clear(task: Task, local: Local) -> Clearing | None:
 
     Scores at most ``2 MOST_CULPRITS`` rows.
     """
-    for found in clear_quadratic.growing(task, local):
+    for found in quadratic.growing(task, local):
         if task.clears(found.score):
-            return clear_quadratic.pruned(task, local, found)
+            return quadratic.pruned(task, local, found)
     return None

@@ -1,6 +1,6 @@
 """Culprits: the smallest set found of signals whose return to normal clears the alarm.
 
-Each family of detectors has its own search (SCIENCE 5), a file ``clear_*`` each. What they propose is
+Each family of detectors has its own search (SCIENCE 5), a file each. What they propose is
 led back to raw rows, through the extractors again, and scored by the detector itself: that is the proof,
 and only what is proven so is shown. The work is bounded: more than `MOST_CULPRITS` signals together are
 no cause, and are not searched for.
@@ -22,21 +22,21 @@ from clarion.detectors import (
     Reconstruction,
     TreeEnsemble,
 )
-from clarion.explaining import (
-    clear_additive,
-    clear_donors,
-    clear_levels,
-    clear_linked,
-    clear_quadratic,
-    clear_reconstruction,
-    clear_trees,
+from clarion.explaining.clearing import (
+    additive,
+    donors,
+    levels,
+    linked,
+    quadratic,
+    reconstruction,
+    trees,
 )
-from clarion.explaining.clear_local import JointForm, Local
-from clarion.explaining.clear_plausible import Plausibility
-from clarion.explaining.clear_raw import RawModel, RawRow, Windows
-from clarion.explaining.clear_semi_factual import farthest_anomalous
-from clarion.explaining.clear_task import Clearing, Normal, Task
-from clarion.explaining.clear_trees import Splits
+from clarion.explaining.clearing.local import JointForm, Local
+from clarion.explaining.clearing.plausible import Plausibility
+from clarion.explaining.clearing.raw import RawModel, RawRow, Windows
+from clarion.explaining.clearing.semi_factual import farthest_anomalous
+from clarion.explaining.clearing.task import Clearing, Normal, Task
+from clarion.explaining.clearing.trees import Splits
 from clarion.explaining.counterfactual import CellLines
 from clarion.frames import Frame
 
@@ -137,7 +137,7 @@ class Clearer:
         if own is not None and (own.proven or self._is_final(task)):
             yield own
             own = None
-        copied = clear_donors.clear(task)
+        copied = donors.clear(task)
         best = _fewest([own, copied])
         if best is not None:
             yield best
@@ -148,23 +148,23 @@ class Clearer:
     def _by_family(self, task: Task, raw: RawRow | None) -> Clearing | None:
         detector = self.capability
         if isinstance(detector, AdditiveTerms) and self._apart:
-            return clear_additive.clear(task, detector, self._terms)
+            return additive.clear(task, detector, self._terms)
         if not task.computable:
             return self._by_levels(task, raw)
         if self._local is not None:
-            return clear_quadratic.clear(task, self._local)
+            return quadratic.clear(task, self._local)
         if isinstance(detector, TreeEnsemble):
-            return clear_trees.clear(task, self._splits)
+            return trees.clear(task, self._splits)
         if isinstance(detector, Reconstruction):
-            return clear_reconstruction.clear(task, detector)
-        return None if self._joint is None else clear_linked.clear(task, self._joint)
+            return reconstruction.clear(task, detector)
+        return None if self._joint is None else linked.clear(task, self._joint)
 
     def _by_levels(self, task: Task, raw: RawRow | None) -> Clearing | None:
         """Return what moves raw windows, for a quadratic score or a sum that has one as a member."""
         local = self._joint if self._local is None else self._local
         if local is None or raw is None or raw.cells is not None or not self._apart:
             return None
-        return clear_levels.clear(task, local, raw)
+        return levels.clear(task, local, raw)
 
     def _is_final(self, task: Task) -> bool:
         """Return whether what was copied would hardly do with fewer signals than what was computed."""

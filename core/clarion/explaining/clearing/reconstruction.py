@@ -10,7 +10,7 @@ import numpy as np
 
 from clarion.arrays import FloatArray, Int64Array
 from clarion.detectors import Reconstruction
-from clarion.explaining.clear_task import COMPUTED, MOST_CULPRITS, Clearing, Task
+from clarion.explaining.clearing.task import COMPUTED, MOST_CULPRITS, Clearing, Task
 
 PASSES = 8
 """Times that the masked signals are reconstructed from each other and from the rest."""

@@ -9,8 +9,8 @@ import numpy as np
 
 from clarion.arrays import FloatArray, Int64Array
 from clarion.detectors import FittedDetector, LinkedSum, Quadratic, QuadraticForm
-from clarion.explaining.clear_downdates import held_alone
-from clarion.explaining.clear_task import Normal
+from clarion.explaining.clearing.downdates import held_alone
+from clarion.explaining.clearing.task import Normal
 from clarion.explaining.linear_cells import coordinate_slopes
 from clarion.frames import Frame
 from clarion.inputs import narrowed

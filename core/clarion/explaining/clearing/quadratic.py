@@ -14,9 +14,9 @@ from functools import cached_property
 import numpy as np
 
 from clarion.arrays import Int64Array
-from clarion.explaining.clear_downdates import Freed
-from clarion.explaining.clear_local import Local
-from clarion.explaining.clear_task import COMPUTED, MOST_CULPRITS, Clearing, Task
+from clarion.explaining.clearing.downdates import Freed
+from clarion.explaining.clearing.local import Local
+from clarion.explaining.clearing.task import COMPUTED, MOST_CULPRITS, Clearing, Task
 
 PROVEN_SIGNALS, PROVEN_SIZE = 40, 3
 """Of at most 40 signals all sets of 3 are looked at, 9,880 of them, beside those that must be in any."""

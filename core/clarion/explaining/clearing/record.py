@@ -11,9 +11,9 @@ import numpy as np
 
 from clarion.arrays import FloatArray
 from clarion.explaining.background import Background
-from clarion.explaining.clear_plausible import Plausibility
-from clarion.explaining.clear_raw import RawRow, Windows
-from clarion.explaining.culprits import Cleared
+from clarion.explaining.clearing.culprits import Cleared
+from clarion.explaining.clearing.plausible import Plausibility
+from clarion.explaining.clearing.raw import RawRow, Windows
 from clarion.explaining.values import Cell, Reader
 from clarion.frames import Signal
 from clarion.pipeline.answer import Culprit

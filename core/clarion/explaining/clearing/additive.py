@@ -12,7 +12,7 @@ import numpy as np
 
 from clarion.arrays import FloatArray, Int64Array
 from clarion.detectors import AdditiveTerms
-from clarion.explaining.clear_task import MOST_CULPRITS, Clearing, Edit, Task
+from clarion.explaining.clearing.task import MOST_CULPRITS, Clearing, Edit, Task
 
 
 def clear(task: Task, detector: AdditiveTerms, usual: FloatArray) -> Clearing | None:

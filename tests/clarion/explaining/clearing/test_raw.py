@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from clarion.arrays import FloatArray
-from clarion.explaining.clear_semi_factual import STEP, farthest_anomalous
+from clarion.explaining.clearing.semi_factual import STEP, farthest_anomalous
 from clarion.frames import Frame
 from clarion.pipeline.answer import ExplainedRows, Explanation, ExplanationPolicy, View
 from clarion.pipeline.fit import fit

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from clarion.arrays import FloatArray, Int64Array
-from clarion.explaining.clear_task import MOST_CULPRITS, Clearing, Task
+from clarion.explaining.clearing.task import MOST_CULPRITS, Clearing, Task
 
 DONORS = 20
 """Normal rows tried, nearest first."""

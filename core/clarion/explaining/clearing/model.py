@@ -11,10 +11,10 @@ import numpy as np
 from clarion.arrays import FloatArray, Int64Array
 from clarion.detectors import FittedDetector, FittedSequenceDetector
 from clarion.explaining.background import Background
-from clarion.explaining.clear_raw import RawModel
-from clarion.explaining.clear_task import Normal
+from clarion.explaining.clearing.culprits import Clearer
+from clarion.explaining.clearing.raw import RawModel
+from clarion.explaining.clearing.task import Normal
 from clarion.explaining.counterfactual import CellLines, Line, cell_lines
-from clarion.explaining.culprits import Clearer
 from clarion.explaining.pull_back import Origins
 from clarion.explaining.values import Reader
 from clarion.frames import Frame

@@ -16,10 +16,10 @@ from functools import cached_property
 import numpy as np
 
 from clarion.arrays import FloatArray, Int64Array
-from clarion.explaining.clear_donors import nearest
-from clarion.explaining.clear_local import Local
-from clarion.explaining.clear_raw import RawRow, Windows
-from clarion.explaining.clear_task import MOST_CULPRITS, OWN, Clearing, Task
+from clarion.explaining.clearing.donors import nearest
+from clarion.explaining.clearing.local import Local
+from clarion.explaining.clearing.raw import RawRow, Windows
+from clarion.explaining.clearing.task import MOST_CULPRITS, OWN, Clearing, Task
 
 _FLAT = 1e-9
 """Share of a direction's length below which it follows from the others."""

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from clarion.detectors import LinkedSum, QuadraticForm, Reconstruction, TreeEnsemble
-from clarion.explaining import clear_donors, clear_trees
-from clarion.explaining.clear_local import JointForm
-from clarion.explaining.clear_task import COMPUTED, Task
-from clarion.explaining.clear_trees import Splits
+from clarion.explaining.clearing import donors, trees
+from clarion.explaining.clearing.local import JointForm
+from clarion.explaining.clearing.task import COMPUTED, Task
+from clarion.explaining.clearing.trees import Splits
 from clarion.frames import Frame
 from clarion.inputs import narrowed
 from clarion.pipeline.run import FittedPipeline
@@ -52,7 +52,7 @@ def test_a_forest_is_cleared_by_the_nearest_sides_of_its_splits(
     splits, forest = Splits(fitted.detector), fitted.detector.forest()
     sizes = []
     for task in tasks(fitted, watched(60, spikes=0.4)):
-        found, copied = clear_trees.clear(task, splits), clear_donors.clear(task)
+        found, copied = trees.clear(task, splits), donors.clear(task)
         assert found is not None
         assert copied is not None
         assert task.clears(found.score)

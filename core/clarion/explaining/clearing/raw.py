@@ -16,7 +16,7 @@ import numpy as np
 from clarion.arrays import FloatArray, Int32Array, Int64Array
 from clarion.detectors import FittedDetector, FittedSequenceDetector
 from clarion.explaining.background import Positions
-from clarion.explaining.clear_task import COMPUTED, OWN, Clearing, Edit
+from clarion.explaining.clearing.task import COMPUTED, OWN, Clearing, Edit
 from clarion.explaining.counterfactual import CellLines
 from clarion.explaining.linear_cells import derivative
 from clarion.explaining.values import Reader

@@ -8,7 +8,7 @@ from functools import cached_property
 import numpy as np
 
 from clarion.arrays import FloatArray
-from clarion.explaining.clear_task import Normal
+from clarion.explaining.clearing.task import Normal
 
 NEIGHBOURS = 5
 MOST_ROWS = 256

@@ -15,7 +15,7 @@ import numpy as np
 
 from clarion.arrays import FloatArray
 from clarion.detectors import Forest, TreeEnsemble
-from clarion.explaining.clear_task import COMPUTED, MOST_CULPRITS, Clearing, Task
+from clarion.explaining.clearing.task import COMPUTED, MOST_CULPRITS, Clearing, Task
 
 SIDES = 24
 """Values tried for a signal, at most: of more, evenly spaced ones in their order."""

@@ -13,9 +13,9 @@ import pytest
 from clarion.arrays import FloatArray
 from clarion.detectors import Quadratic
 from clarion.explaining.background import Background
-from clarion.explaining.clear_downdates import Freed, held_alone
-from clarion.explaining.clear_model import ClearingModel
-from clarion.explaining.clear_task import Clearing
+from clarion.explaining.clearing.downdates import Freed, held_alone
+from clarion.explaining.clearing.model import ClearingModel
+from clarion.explaining.clearing.task import Clearing
 from clarion.explaining.pull_back import Origins
 from clarion.frames import Frame
 from clarion.pipeline.chain import Chain
