@@ -21,7 +21,8 @@ def confidence_section(report: ReliabilityReport, spans: Sequence[Span]) -> str:
         "A threshold promises a false-alarm rate; the rows labelled normal tell whether it was kept. "
         "Dots are realised rates, with 95 % bounds that take rows as independent: alarms of rows in "
         "time order come in bursts, and there the true bounds are wider. The shaded area is what the "
-        "luck of the calibration rows allows."
+        "luck of the calibration rows allows. The threshold in use may be stricter than its rate, to keep "
+        "it with 95 % certainty."
     )
     cards = [row(card(_curve(report)), card(table(("", ""), facts(report))))]
     if len(report.rates.first_rows):
