@@ -18,7 +18,9 @@ from clarion.parameters import parameter
 from clarion.state import State, signal_values
 from clarion_detectors.stream_terms import FittedStreamTerms
 
-_VERSION = 1
+_VERSION = 2
+"""Of the fitted state; 1 had no bound on how far to walk."""
+_MEMORY = 1
 _LEAST_SHRINKAGE = 1e-3
 """Weight of the identity in the covariance, at least: it stays well enough conditioned."""
 _MOST_SIGNALS = 300
@@ -49,17 +51,18 @@ class FittedOnlineGaussian(FittedStreamTerms):
 
     def start(self) -> State:
         """Return the fitted mean and covariance."""
-        return State(_VERSION, {}, {"mean": self.mean, "covariance": self.covariance})
+        return State(_MEMORY, {}, {"mean": self.mean, "covariance": self.covariance})
 
     def follow(self, values: FloatArray, memory: State) -> tuple[FloatArray, State]:
         """Return each signal's part in the squared distance from the mean so far."""
-        d, before = len(self.inputs), memory.require(_VERSION)
+        d, before = len(self.inputs), memory.require(_MEMORY)
         mean, covariance = before.array("mean", (d,)), before.array("covariance", (d, d))
         if np.linalg.eigvalsh(covariance)[0] <= 0:
             raise ArtifactCorruptError("the memory's covariance is not positive definite")
         points = scaled(values, self.center, self.scale)
-        terms, mean, covariance = gaussian_terms(points, mean, covariance, self.learning)
-        return terms, State(_VERSION, {}, {"mean": mean, "covariance": covariance})
+        fitted = (self.mean, self.covariance)
+        terms, mean, covariance = gaussian_terms(points, mean, covariance, fitted, self.learning)
+        return terms, State(_MEMORY, {}, {"mean": mean, "covariance": covariance})
 
     def state(self) -> State:
         """Return all that was learned."""
@@ -82,7 +85,8 @@ class OnlineGaussian:
     """Squared Mahalanobis distance from what an asset's rows so far say is normal.
 
     A row too strange teaches nothing, so that an anomaly never becomes normal by lasting; nor does
-    a lasting change, until the model is fitted again.
+    a lasting change, until the model is fitted again. A slow one is followed, but not farther than
+    ``reach`` allows, by whatever steps.
     """
 
     traits: ClassVar[DetectorTraits] = DetectorTraits(
@@ -104,6 +108,13 @@ class OnlineGaussian:
         "Share of the fitted rows, the farthest, beyond whose distance a row teaches nothing.",
         minimum=0.0,
         maximum=0.5,
+    )
+
+    reach: float = parameter(
+        2.0,
+        "How far from the fitted mean a row may lie to be learned from, where 1 is as far as `outside` says.",
+        minimum=1.0,
+        maximum=1000.0,
     )
 
     def fit(
@@ -146,7 +157,8 @@ class OnlineGaussian:
         growth = float(distances.mean()) / inside if inside > 0 else 1.0
         level = float(np.trace(covariance)) / len(covariance)
         gain = self.weight * (1.0 - self.weight) * (1.0 - shrinkage) * growth
-        return Learning(self.weight, gate, gain, self.weight * shrinkage * level)
+        floor, farthest = self.weight * shrinkage * level, self.reach**2 * gate
+        return Learning(self.weight, gate, farthest, gain, floor)
 
 
 def _shrunk(points: FloatArray) -> tuple[FloatArray, float]:

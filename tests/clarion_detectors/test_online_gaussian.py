@@ -87,12 +87,29 @@ def test_it_follows_a_slow_drift_and_learns_nothing_from_anomalies(
 ) -> None:
     fitted = fit(context, rows(rng, 500), weight=0.02)
     spread = rows(rng, 500).std(axis=0)
-    drift = np.linspace(0, 6, 1500)[:, None] * spread
+    drift = np.linspace(0, 2, 1500)[:, None] * spread
     drifting = rows(rng, 1500) + drift
     assert np.median(terms_of(fitted, drifting).sum(axis=1)[-200:]) < 9
     stuck = np.tile(fitted.center + 8 * spread, (500, 1))
     scores = terms_of(fitted, stuck).sum(axis=1)
     assert scores[0] == scores[-1] > fitted.learning.gate
+
+
+def test_however_slowly_someone_walks_it_stays_near_what_was_fitted(
+    rng: np.random.Generator, context: FitContext
+) -> None:
+    """The memory is the checkpoint; what was fitted stays beside it as the frozen reference."""
+    fitted = fit(context, rows(rng, 500), weight=0.05)
+    spread = rows(rng, 500).std(axis=0)
+    memory = fitted.start()
+    for step in np.linspace(0, 40, 400):
+        memory = fitted.unroll(memory, Frame.of(rows(rng, 20) + step * spread))[1]
+    walked = memory.arrays["mean"] - fitted.mean
+    farthest = walked @ np.linalg.solve(fitted.covariance, walked)
+    assert 1.0 < farthest <= 4 * fitted.learning.gate == fitted.learning.farthest
+    far = Frame.of(fitted.center + 15 * spread[None, :])
+    assert fitted.score(fitted.unroll(memory, far)[0].frame)[0] > 3 * fitted.learning.gate
+    assert fitted.start().arrays["mean"].tolist() == fitted.mean.tolist()
 
 
 def test_constant_and_collinear_signals_stay_finite(context: FitContext) -> None:

@@ -19,19 +19,27 @@ class Learning(NamedTuple):
         Share of a new row in the mean, and what the covariance loses at it.
     gate
         Squared distance beyond which a row teaches nothing.
+    farthest
+        Squared distance from where it all began, in the metric of then, beyond which a row teaches
+        nothing: however slowly someone walks, neither mean nor covariance leave what lies within.
     gain, floor
         What a row's ``delta delta'`` counts in the covariance, and what its diagonal gains.
     """
 
     weight: float
     gate: float
+    farthest: float
     gain: float
     floor: float
 
 
 @kernel
 def gaussian_terms(
-    points: FloatArray, mean: FloatArray, covariance: FloatArray, learning: Learning
+    points: FloatArray,
+    mean: FloatArray,
+    covariance: FloatArray,
+    fitted: tuple[FloatArray, FloatArray],
+    learning: Learning,
 ) -> tuple[FloatArray, FloatArray, FloatArray]:
     """Return the parts of each row's squared Mahalanobis distance (n, d), and mean and covariance.
 
@@ -46,11 +54,14 @@ def gaussian_terms(
         Rows in order, shape ``(n, d)``.
     mean, covariance
         Shapes ``(d,)`` and ``(d, d)``, positive definite.
+    fitted
+        Mean and covariance of where it all began.
     """
     n, d = points.shape
     mean, covariance = mean.copy(), covariance.copy()
     terms = np.empty((n, d))
-    lower = np.empty((d, d))
+    lower, first = np.empty((d, d)), np.empty((d, d))
+    _factor(fitted[1], first)
     delta = np.empty(d)
     solved = np.empty(d)
     for i in range(n):
@@ -62,7 +73,9 @@ def gaussian_terms(
         for j in range(d):
             terms[i, j] = delta[j] * solved[j]
             distance += terms[i, j]
-        if distance <= learning.gate:
+        if distance <= learning.gate and (
+            _distance(points[i], fitted[0], first) <= learning.farthest
+        ):
             for j in range(d):
                 mean[j] += learning.weight * delta[j]
                 for k in range(d):
@@ -70,6 +83,17 @@ def gaussian_terms(
                     covariance[j, k] = kept + learning.gain * (delta[j] * delta[k])
                 covariance[j, j] += learning.floor
     return terms, mean, covariance
+
+
+@kernel
+def _distance(point: FloatArray, mean: FloatArray, lower: FloatArray) -> float:
+    """Return the squared distance of ``point`` from ``mean`` under the covariance ``lower lower'``."""
+    delta, solved = point - mean, np.empty(len(mean))
+    _solve(lower, delta, solved)
+    distance = 0.0
+    for j in range(len(mean)):
+        distance += delta[j] * solved[j]
+    return distance
 
 
 @kernel
