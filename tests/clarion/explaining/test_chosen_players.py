@@ -370,7 +370,7 @@ def test_a_budget_must_do_for_the_cells_of_the_full_view_too(
 def test_players_and_cells_together_keep_to_the_budget(
     model: Model, watched: Watched, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Free are the row itself, scored thrice, and the background, once for each of the two games."""
+    """Free are the row itself, and the background: once for each of the two games, and for culprits."""
     fitted, frame, counted = replace(model("lof", WHOLE)), watched(40), list[int]()
     quiet = int(np.flatnonzero(~fitted.run(frame)[0].anomalous)[0])
     row = int(fitted.run(frame)[0].source_rows[quiet])
@@ -381,7 +381,7 @@ def test_players_and_cells_together_keep_to_the_budget(
 
     monkeypatch.setattr("clarion.pipeline.run.row_scores", counting)
     answered(fitted, frame, PlayerChoice(), max_evaluations=1000, rows=(row,), view=View.FULL)
-    assert 900 < sum(counted) <= 1000 + 2 * len(fitted.background) + 3
+    assert 900 < sum(counted) <= 1000 + 3 * len(fitted.background) + 3
 
 
 def test_a_stream_shares_out_as_a_batch_does(model: Model, watched: Watched) -> None:
