@@ -22,8 +22,7 @@ from clarion.arrays import BoolArray, FloatArray, Int64Array
 _SAME = 1e-12
 """Spread, as a share of a signal's size, that is rounding: it never moved."""
 _NARROWEST = 0.01
-"""No scale is below this share of its group's range, as in `clarion.inputs.robust_scale`; a group that
-never moved has this share of the median scale of those that did."""
+"""No scale is below this share of its group's range, as in `clarion.inputs.robust_scale`."""
 _HALVINGS = 60
 
 
@@ -160,12 +159,12 @@ def _scales(
     """Return the typical group's scale, and each group's; 0 where nothing ever moved."""
     own = np.sqrt(squares / np.maximum(freedom, 1.0))
     own = np.maximum(own, _NARROWEST * spans)
-    moves = own > 0
+    # Nothing is known of how far a signal moves that never did: it is taken to move as in other groups.
+    moves = (own > 0) & (freedom > 0)
     if not moves.any():
         return 0.0, own
-    own[~moves] = _NARROWEST * np.median(own[moves])
     half = np.where(freedom > 0, freedom, 1.0) / 2.0
     # The log of a sample variance is off by digamma(d/2) - log(d/2), and varies by trigamma(d/2).
-    logs = 2.0 * np.log(own) - digamma(half) + np.log(half)
-    found = shrunk(logs, np.where(freedom > 0, polygamma(1, half), np.inf))
+    logs = 2.0 * np.log(np.where(moves, own, 1.0)) - digamma(half) + np.log(half)
+    found = shrunk(logs, np.where(moves, polygamma(1, half), np.inf))
     return float(np.exp(found.pooled / 2.0)), np.exp(found.values / 2.0)

@@ -192,6 +192,28 @@ def test_few_rows_do_not_make_a_quiet_asset() -> None:
     assert partition.scale[last, 0] == pytest.approx(1, rel=0.15)
 
 
+def test_a_center_that_is_little_known_widens_the_scale() -> None:
+    rng = np.random.default_rng(3)
+    index = np.repeat(np.arange(300, dtype=np.int32), [1, *[40] * 299])
+    values = 10 * rng.normal(size=300)[index] + rng.normal(size=len(index))
+    frame = Frame.of(
+        values[:, None], assets=tuple(Asset(f"{i:03}") for i in range(300)), asset=index
+    )
+    scale = Partition.learn(frame, PartitionBy.ASSET).scale[:, 0]
+    # The next row of a group seen once is off by its own deviation, and by that of the row seen.
+    assert scale[0] == pytest.approx(np.sqrt(2), rel=0.05)
+    assert np.median(scale) == pytest.approx(1, rel=0.05)
+
+
+def test_a_signal_that_never_moved_in_an_asset_is_taken_to_move_as_in_the_others() -> None:
+    frame = fleet([300, 300, 300])
+    values = np.column_stack([frame.values[:, 0] * 0 + 4.0, frame.values[:, 1]])
+    values[rows_of(frame, 0), 0] += np.random.default_rng(3).normal(0, 2, 300)
+    partition = Partition.learn(replace(frame, values=values), PartitionBy.ASSET)
+    assert partition.scale[:3, 0] == pytest.approx([2, 2, 2], rel=0.1)
+    assert partition.center[1, 0] == pytest.approx(4, abs=0.2)
+
+
 def test_unseen_assets_are_taken_at_the_pooled_level() -> None:
     fitted = fleet_model("zscore")
     frame = fleet([4, 4, 4])
