@@ -13,6 +13,9 @@ from clarion.arrays import FloatArray
 from clarion.errors import InvalidParameterError
 from clarion.frames import Signal, SignalKind
 
+FARTHEST = 1e60
+"""Size of a range's ends at most: a score squares features that square raw values, and stays finite."""
+
 
 @dataclass(frozen=True, slots=True)
 class SignalConstraint:
@@ -25,7 +28,7 @@ class SignalConstraint:
     integer
         Only whole numbers are proposed.
     minimum, maximum
-        Ends of the range of what is proposed, finite; None for no end.
+        Ends of the range of what is proposed, within +-`FARTHEST`; None for no end.
     """
 
     FREE: ClassVar[SignalConstraint]
@@ -50,10 +53,10 @@ class SignalConstraint:
         """Raise InvalidParameterError, ``path`` being this constraint's, if nothing is allowed."""
         for name in ("minimum", "maximum"):
             value = getattr(self, name)
-            if value is not None and not math.isfinite(value):
+            if value is not None and not abs(value) <= FARTHEST:
                 raise InvalidParameterError(
-                    f"the {name} of signal '{self.signal}' must be a finite number, not {value}; "
-                    "leave it out for no end",
+                    f"the {name} of signal '{self.signal}' must be a number in [-{FARTHEST:g}, "
+                    f"{FARTHEST:g}], not {value}; leave it out for no end",
                     field=f"{path}.{name}",
                     signal=self.signal,
                 )

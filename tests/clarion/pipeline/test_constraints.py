@@ -6,9 +6,12 @@ import numpy as np
 import pytest
 
 from clarion.errors import InvalidParameterError
-from clarion.frames import Signal, SignalKind
+from clarion.frames import Frame, Signal, SignalKind
 from clarion.pipeline.answer import ExplanationPolicy
-from clarion.pipeline.constraints import SignalConstraint, by_signal
+from clarion.pipeline.constraints import FARTHEST, SignalConstraint, by_signal
+from clarion.pipeline.fit import fit
+from clarion.pipeline.spec import PipelineSpec, Step
+from clarion.plugins import load_plugins
 
 SIGNALS = (Signal("flow"), Signal("mode", SignalKind.CATEGORICAL, vocabulary=("on",)))
 
@@ -20,6 +23,8 @@ SIGNALS = (Signal("flow"), Signal("mode", SignalKind.CATEGORICAL, vocabulary=("o
         (SignalConstraint("flow", minimum=float("nan")), "policy.constraints[1].minimum"),
         (SignalConstraint("flow", maximum=float("nan")), "policy.constraints[1].maximum"),
         (SignalConstraint("flow", maximum=float("inf")), "policy.constraints[1].maximum"),
+        (SignalConstraint("flow", minimum=1.01 * FARTHEST), "policy.constraints[1].minimum"),
+        (SignalConstraint("flow", maximum=-1.01 * FARTHEST), "policy.constraints[1].maximum"),
         (SignalConstraint("flow", integer=True, minimum=0.2, maximum=0.8), "policy.constraints[1].minimum"),
     ],
 )  # fmt: skip
@@ -56,3 +61,17 @@ def test_values_are_kept_at_the_nearest_that_is_allowed() -> None:
     whole = SignalConstraint("flow", integer=True, minimum=-0.5, maximum=7.9)
     np.testing.assert_array_equal(whole.kept(values), [0, 0, 3, 7, np.nan])
     np.testing.assert_array_equal(SignalConstraint.FREE.kept(values), values)
+
+
+@pytest.mark.parametrize("extractor", ["impute", "window_statistics"])
+@pytest.mark.parametrize("far", [{"minimum": FARTHEST}, {"maximum": -FARTHEST}])
+def test_the_farthest_ranges_are_answered(extractor: str, far: dict[str, float]) -> None:
+    rows = np.random.default_rng(5).normal(size=(120, 2))
+    spec = PipelineSpec(Step("mahalanobis"), (Step(extractor),), 0.05, background_rows=16)
+    fitted = fit(spec, Frame.of(rows, ["flow", "speed"]), None, registries=load_plugins())
+    rows[-1] = 40.0
+    constraint = SignalConstraint("flow", minimum=far.get("minimum"), maximum=far.get("maximum"))
+    policy = ExplanationPolicy(rows=(119,), constraints=(constraint,))
+    answer, _ = fitted.run(Frame.of(rows, ["flow", "speed"]), policy)
+    assert answer.explanations[0].anomalous
+    assert "flow" not in {culprit.signal for culprit in answer.explanations[0].culprits}
