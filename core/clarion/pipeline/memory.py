@@ -16,7 +16,7 @@ from clarion.state import State
 NEVER = np.iinfo(np.int64).min
 """Stands for a time that is not known."""
 MAX_ASSETS = 10_000
-"""Assets remembered by one stream; beyond, the one unseen for longest is forgotten."""
+"""Assets remembered by one stream unless said otherwise."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,12 +48,16 @@ _NEW = AssetMemory()
 class Memory:
     """All assets of a stream, the one seen last at the end. Plain data, never changed in place.
 
-    Bounded: `MAX_ASSETS` times (the pipeline's history rows + the detector's own memory + five
+    An asset beyond ``most`` makes it forget the one unseen for longest, which then starts anew: its
+    windows fill again, its run of anomalous rows ends. ``forgotten`` counts how often that happened.
+    Bounded: ``most`` times (the pipeline's history rows + the detector's own memory + five
     numbers a signal), and what judges the stream's rows, which all assets share.
     """
 
     assets: Mapping[str, AssetMemory] = field(default_factory=dict)
     confidence: Confidence | None = None
+    most: int = MAX_ASSETS
+    forgotten: int = 0
 
     def before(self, frame: Frame) -> tuple[Frame, int]:
         """Return ``frame`` behind the remembered rows of its assets, and how many those are."""
@@ -89,9 +93,10 @@ class Memory:
             detector = detectors.get(name, old.detector)
             past = pasts.get(name, old.past)
             assets[name] = AssetMemory(tail, detector, runs.get(name, old.run), past)
-        for name in list(assets)[: max(0, len(assets) - MAX_ASSETS)]:
+        oldest = list(assets)[: max(0, len(assets) - self.most)]
+        for name in oldest:
             del assets[name]
-        return Memory(assets, self.confidence)
+        return replace(self, assets=assets, forgotten=self.forgotten + len(oldest))
 
 
 def _tail(frame: Frame, rows: Int64Array) -> Frame:

@@ -130,6 +130,7 @@ class Application:
             fits=Fits(jobs, store, models, registries),
             frame_limits=FrameLimits(settings.max_rows, settings.max_signals),
             max_streams=settings.max_streams,
+            max_stream_assets=settings.max_stream_assets,
             max_message_bytes=settings.max_message_bytes,
         )
 

@@ -47,6 +47,7 @@ class Services:
     fits: Fits
     frame_limits: FrameLimits
     max_streams: int
+    max_stream_assets: int
     max_message_bytes: int
 
     async def offload(self, function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:

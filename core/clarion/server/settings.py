@@ -46,6 +46,12 @@ class Settings(BaseSettings):
     )
     max_concurrent_rpcs: int = Field(default=1000, ge=1, description="Calls at once, of all kinds.")
     max_streams: int = Field(default=100, ge=1, description="Scoring streams open at once.")
+    max_stream_assets: int = Field(
+        default=10_000,
+        ge=1,
+        le=1_000_000,
+        description="Assets that a stream remembers; the one unseen for longest is forgotten.",
+    )
     max_signals: int = Field(default=4096, ge=1, description="Signals of one frame.")
     max_rows: int = Field(default=1_000_000, ge=1, description="Rows of one frame.")
     max_waiting: int = Field(

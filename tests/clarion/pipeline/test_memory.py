@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from typing import ClassVar
 
 import numpy as np
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,7 +19,6 @@ from clarion.features import (
     unit_weights,
 )
 from clarion.frames import Asset, Frame, Signal
-from clarion.pipeline import memory as room
 from clarion.pipeline.answer import ExplanationPolicy
 from clarion.pipeline.fit import fit
 from clarion.pipeline.memory import Memory, follow_runs
@@ -57,29 +55,27 @@ def test_only_the_rows_that_windows_need_are_kept(model: Model) -> None:
     assert len(tail) == fitted.history == 4
 
 
-def test_a_stream_forgets_the_asset_unseen_for_longest(
-    model: Model, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(room, "MAX_ASSETS", 3)
-    fitted, memory = model("mahalanobis", WINDOW), Memory()
+def test_a_stream_forgets_the_asset_unseen_for_longest_and_counts_it(model: Model) -> None:
+    fitted, memory = model("mahalanobis", WINDOW), Memory(most=3)
     for name in ["a", "b", "c", "a", "d"]:
         _, memory = fitted.run(of_asset(name, quiet()), memory=memory)
     assert list(memory.assets) == ["c", "a", "d"]
+    assert memory.forgotten == 1
+    _, memory = fitted.run(of_asset("b", quiet()), memory=memory)
+    assert memory.forgotten == 2
 
 
-def test_a_frame_of_more_assets_than_are_kept_is_scored_whole(
-    model: Model, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(room, "MAX_ASSETS", 3)
+def test_a_frame_of_more_assets_than_are_kept_is_scored_whole(model: Model) -> None:
     frame = Frame.of(
         quiet(8),
         ["p", "q", "r"],
         assets=tuple(Asset(f"m{i}") for i in range(8)),
         asset=np.arange(8, dtype=np.int32),
     )
-    answer, memory = model("mahalanobis").run(frame)
+    answer, memory = model("mahalanobis").run(frame, memory=Memory(most=3))
     assert len(answer.scores) == 8
     assert list(memory.assets) == ["m5", "m6", "m7"]
+    assert memory.forgotten == 5
 
 
 def test_what_is_kept_of_an_asset_does_not_grow_with_the_names_and_words_of_others(

@@ -76,7 +76,7 @@ class DetectionServicer(DetectionServiceServicer):
                 opening = _opening(first)
                 loaded = await self._services.models.get(tenant_of(context), opening.model)
                 blank = _StreamTask(opening)
-                memory: Memory | None = None
+                memory = Memory(most=self._services.max_stream_assets)
                 async for request in requests:
                     sent = blank.checked(request)
                     frame = await self._frame(sent.frame, loaded, "frame.frame")
