@@ -25,17 +25,17 @@ _EIGHTHS = " ▏▎▍▌▋▊▉█"
 @cache
 def out() -> Console:
     """Return the console of answers (standard output); a file or a pipe gets lines of 120 letters."""
-    from rich.console import Console
+    from clarion.cli.plain_console import PlainConsole
 
-    return Console(highlight=False, width=None if sys.stdout.isatty() else 120)
+    return PlainConsole(highlight=False, width=None if sys.stdout.isatty() else 120)
 
 
 @cache
 def err() -> Console:
     """Return the console of notes, progress and errors (standard error)."""
-    from rich.console import Console
+    from clarion.cli.plain_console import PlainConsole
 
-    return Console(stderr=True, highlight=False, soft_wrap=True)
+    return PlainConsole(stderr=True, highlight=False, soft_wrap=True)
 
 
 def note(words: str) -> None:

@@ -5,12 +5,16 @@ Colours are CSS variables (``--ink``, ``--up`` ...) that the page defines for li
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from html import escape
 
 from clarion.arrays import FloatArray
 from clarion.evaluation.axes import Axis
+
+_NO_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+"""Letters that no XML may hold, escaped or not (XML 1.0, section 2.2)."""
 
 
 @dataclass(slots=True)
@@ -74,7 +78,7 @@ class Canvas:
         """Write words, their ``anchor`` (start, middle, end) at ``x``."""
         self.parts.append(
             f'<text class="{style}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">'
-            f"{escape(words)}</text>"
+            f"{_shown(words)}</text>"
         )
 
     def grid(self, x: Axis, y: Axis) -> None:
@@ -92,8 +96,13 @@ class Canvas:
         body = "".join(self.parts)
         return (
             f'<svg viewBox="0 0 {self.width:g} {self.height:g}" role="img" '
-            f'xmlns="http://www.w3.org/2000/svg"><title>{escape(self.title)}</title>{body}</svg>'
+            f'xmlns="http://www.w3.org/2000/svg"><title>{_shown(self.title)}</title>{body}</svg>'
         )
+
+
+def _shown(words: str) -> str:
+    """Return words as XML shows them; what it cannot hold is left out."""
+    return escape(_NO_XML.sub("", words))
 
 
 def shortened(words: str, length: int) -> str:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from clarion.evaluation import axes, pictures
 from clarion.evaluation.page import card, page, section, table, tiles
+from clarion.evaluation.svg import Canvas
 
 SVG = "{http://www.w3.org/2000/svg}"
 HOUR = 3600 * 1_000_000_000
@@ -162,3 +163,10 @@ def test_a_page_needs_nothing_but_itself_and_shows_words_as_words() -> None:
     outside = re.findall(r"(?:src|href|url\()\s*=?\s*[\"']?https?:", made)
     assert outside == []
     assert "@import" not in made
+
+
+def test_names_that_no_xml_may_hold_still_make_a_picture() -> None:
+    canvas = Canvas(100, 50, "p\x00q <b>")
+    canvas.text(1, 2, "\x1b[31mred\ufffe\ud800 & \tblue")
+    picture = ElementTree.fromstring(canvas.svg())
+    assert [part.text for part in picture] == ["pq <b>", "[31mred & \tblue"]
