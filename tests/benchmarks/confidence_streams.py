@@ -31,6 +31,7 @@ from detection_protocol import FOLDERS, Folder
 from detection_readers import LAYOUTS, Limits, Split
 
 Q = 0.1
+RATE = 0.01
 FDR_RATES = {"fdr_0_1": 0.001, "fdr_1": 0.01, "fdr_5": 0.05}
 """Share of anomalous rows, by figure."""
 CALIBRATION_ROWS = 2_000
@@ -77,7 +78,7 @@ def false_discoveries(rate: float, rng: np.random.Generator) -> tuple[float, flo
     """
     false, power = list[float](), list[float]()
     for _ in range(FDR_STREAMS):
-        calibration = Calibration.of(_scores(rng, CALIBRATION_ROWS), 0.01)
+        calibration = Calibration.of(_scores(rng, CALIBRATION_ROWS), RATE)
         strange = np.zeros(FDR_ROWS, np.bool_)
         bursts = max(1, int(FDR_ROWS * rate / 10))
         for start in rng.choice(FDR_ROWS - 10, bursts, replace=False):
@@ -93,10 +94,10 @@ def false_discoveries(rate: float, rng: np.random.Generator) -> tuple[float, flo
 
 
 def false_alarms(rng: np.random.Generator) -> float:
-    """Return the share of quiet streams in which either test ever tells drift."""
+    """Return the share of quiet streams in which any test ever tells drift."""
     told = 0
     for _ in range(QUIET_STREAMS):
-        calibration = Calibration.of(_scores(rng, CALIBRATION_ROWS), 0.01)
+        calibration = Calibration.of(_scores(rng, CALIBRATION_ROWS), RATE)
         told += _first_flag(calibration, _scores(rng, QUIET_ROWS)) is not None
     return told / QUIET_STREAMS
 
@@ -105,7 +106,7 @@ def drift_delay(rng: np.random.Generator) -> float:
     """Return the median rows from a change of scale to the flag; streams never flagged count whole."""
     delays = list[int]()
     for _ in range(DRIFTS):
-        calibration = Calibration.of(_scores(rng, CALIBRATION_ROWS), 0.01)
+        calibration = Calibration.of(_scores(rng, CALIBRATION_ROWS), RATE)
         changed = DRIFT_SCALE * _scores(rng, QUIET_ROWS)
         row = _first_flag(calibration, np.concatenate([_scores(rng, DRIFT_AFTER), changed]))
         delays.append(QUIET_ROWS if row is None else max(0, row - DRIFT_AFTER))
@@ -119,9 +120,9 @@ def _first_flag(calibration: Calibration, scores: FloatArray) -> int | None:
     left = calibration.p_values(scores)
     while len(left):
         row, taken = rolling.rows, rolling.until_renewed
-        drift, rolling = drift.follow(left[:taken], row), rolling.fed(left[:taken])
+        drift, rolling = drift.follow(left[:taken], row, RATE), rolling.fed(left[:taken])
         if drift.since == NOT:
-            drift = drift.compared(rolling.rows - 1, apart=rolling.disagrees)
+            drift = drift.compared(rolling.rows - 1, RATE, apart=rolling.disagrees)
         if drift.since != NOT:
             return drift.since
         left = left[taken:]

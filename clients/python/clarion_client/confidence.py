@@ -94,6 +94,8 @@ class Drift:
     since: StreamRow | None
     confirmed: bool
     moved_signals: tuple[MovedSignal, ...]
+    realised_ratio: float
+    off: bool
 
     @classmethod
     def of(cls, message: detection_pb2.Drift) -> Self:

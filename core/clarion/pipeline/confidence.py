@@ -243,7 +243,7 @@ class Confidence:
         now = replace(
             self,
             rolling=self.rolling.fed(frozen),
-            drift=self.drift.follow(frozen, first),
+            drift=self.drift.follow(frozen, first, seen.rate),
             tests=tests,
         )._told(seen, start, first, self.recent, reference)
         if now.rolling.rows % RENEWED == 0:
@@ -262,7 +262,7 @@ class Confidence:
         """Compare the window just renewed with the frozen reference, and adopt it if so asked."""
         last = self.rolling.rows - 1
         apart = self.rolling.disagrees
-        now = replace(self, drift=self.drift.compared(last, apart=apart))
+        now = replace(self, drift=self.drift.compared(last, seen.rate, apart=apart))
         now = now._told(seen, start, first, recent, reference)
         if now.risen is not None:
             now = replace(now, moved=_moved(seen, start + last - first, recent, reference))

@@ -31,10 +31,13 @@ class DriftReport:
         Of this epoch; at 2 it is an alarm.
     distance
         Kolmogorov distance of the rolling window from the frozen reference, in [0, 1].
-    alarmed, apart
-        Whether the martingale's alarm stands, and whether the window is apart beyond chance.
+    alarmed, apart, off
+        Whether the martingale's alarm stands, whether the window is apart beyond chance, and whether
+        ``ratio`` is below 0.5 or above 1.5 beyond chance.
+    ratio
+        Share of this epoch's rows that the frozen calibration calls anomalous / what was promised.
     since
-        Since when either does; None if neither.
+        Since when any does; None if none.
     confirmed
         Whether it has stood long enough to calibrate anew.
     moved
@@ -45,6 +48,8 @@ class DriftReport:
     distance: float
     alarmed: bool
     apart: bool
+    off: bool
+    ratio: float
     since: Since | None
     confirmed: bool
     moved: tuple[MovedSignal, ...]
@@ -119,10 +124,6 @@ class Watched:
             return None
         return level_at(self.calibration, self.judged.frozen_level(index), asset_class)
 
-    def last_level(self) -> Level | None:
-        """Return the level of the last row that is judged pooled; None as `level` does."""
-        return self.level(len(self.judged.levels) - 1, -1) if len(self.judged.levels) else None
-
     def last(self, level: Level, rate: float) -> tuple[float, float]:
         """Return threshold and rate of the last row, if judged pooled; of ``level`` and ``rate`` by default."""
         rows = len(self.judged.levels)
@@ -157,7 +158,7 @@ def watch(
         rolling=judged.rolling,
         levels=judged.levels if rules.alarm_rule is AlarmRule.FDR else None,
         fdr_memory=rule.memory if rule else None,
-        drift=_drift(after),
+        drift=_drift(after, seen.rate),
         spans=tuple(_span(span, judged, calibration) for span in judged.spans if span.decides),
         adopted=after.adopted,
         proposal=proposal(calibration, after.rolling, seen.rate) if asked else None,
@@ -169,12 +170,14 @@ def watch(
     return Watched(judged, after, report, calibration)
 
 
-def _drift(after: Confidence) -> DriftReport:
+def _drift(after: Confidence, rate: float) -> DriftReport:
     return DriftReport(
         log10_martingale=after.drift.martingale.log10,
         distance=after.rolling.distance,
         alarmed=after.drift.alarm_row != NOT,
         apart=after.drift.apart_row != NOT,
+        off=after.drift.off_row != NOT,
+        ratio=after.drift.ratio(rate),
         since=after.risen,
         confirmed=after.confirmed,
         moved=after.moved,

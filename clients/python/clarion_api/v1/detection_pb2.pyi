@@ -1435,6 +1435,8 @@ class Drift(_message.Message):
     SINCE_FIELD_NUMBER: _builtins.int
     CONFIRMED_FIELD_NUMBER: _builtins.int
     MOVED_SIGNALS_FIELD_NUMBER: _builtins.int
+    REALISED_RATIO_FIELD_NUMBER: _builtins.int
+    OFF_FIELD_NUMBER: _builtins.int
     log10_martingale: _builtins.float
     """Log10 of a martingale that bets on rows being stranger than calibration rows, begun anew every 20000
     rows. At 2 it is an alarm, which is false in at most 1 % of so many rows.
@@ -1447,9 +1449,15 @@ class Drift(_message.Message):
     """Whether that is more than chance explains."""
     confirmed: _builtins.bool
     """Whether it has stood for 1000 rows, and the rolling rows are still apart."""
+    realised_ratio: _builtins.float
+    """Share of rows that the model's own calibration calls anomalous, as a multiple of what was promised; of
+    rows since the martingale began anew.
+    """
+    off: _builtins.bool
+    """Whether that is below 0.5 or above 1.5, beyond chance: then also few calibration rows may be why."""
     @_builtins.property
     def since(self) -> Global___StreamRow:
-        """Since when there is an alarm or a distance; unset while there is neither."""
+        """Since when there is an alarm, a distance or a ratio beyond chance; unset while there is none."""
 
     @_builtins.property
     def moved_signals(self) -> _containers.RepeatedCompositeFieldContainer[Global___MovedSignal]:
@@ -1467,10 +1475,12 @@ class Drift(_message.Message):
         since: Global___StreamRow | None = ...,
         confirmed: _builtins.bool = ...,
         moved_signals: _abc.Iterable[Global___MovedSignal] | None = ...,
+        realised_ratio: _builtins.float = ...,
+        off: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["since", b"since"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarmed", b"alarmed", "apart", b"apart", "confirmed", b"confirmed", "distance", b"distance", "log10_martingale", b"log10_martingale", "moved_signals", b"moved_signals", "since", b"since"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["alarmed", b"alarmed", "apart", b"apart", "confirmed", b"confirmed", "distance", b"distance", "log10_martingale", b"log10_martingale", "moved_signals", b"moved_signals", "off", b"off", "realised_ratio", b"realised_ratio", "since", b"since"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

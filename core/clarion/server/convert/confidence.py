@@ -67,6 +67,7 @@ def _put_drift(out: pb.Drift, given: DriftReport) -> None:
     out.log10_martingale = given.log10_martingale
     out.alarmed, out.apart = given.alarmed, given.apart
     out.distance, out.confirmed = given.distance, given.confirmed
+    out.realised_ratio, out.off = given.ratio, given.off
     if given.since is not None:
         out.since.CopyFrom(_row(given.since))
     for signal in given.moved:
