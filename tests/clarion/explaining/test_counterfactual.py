@@ -46,7 +46,6 @@ def put_in(frame: Frame, record: Explanation) -> Frame:
 def proves(fitted: FittedPipeline, frame: Frame, record: Explanation) -> None:
     answer, _ = fitted.run(put_in(frame, record), ExplanationPolicy(ExplainedRows.NONE))
     assert not answer.anomalous[0]
-    assert not answer.anomalous[0]
     assert answer.scores[0] == pytest.approx(record.cleared_score, rel=1e-9, abs=1e-9)
 
 

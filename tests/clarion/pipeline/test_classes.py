@@ -7,7 +7,6 @@ import pytest
 
 from clarion.errors import InvalidParameterError
 from clarion.frames import Asset, Frame
-from clarion.pipeline.answer import ExplainedRows, ExplanationPolicy
 from clarion.pipeline.calibrate import Calibration
 from clarion.pipeline.classes import MAX_CLASSES, POOLED, class_codes, scores_by_class
 from clarion.pipeline.fit import fit
@@ -135,12 +134,19 @@ def model(installed: Registries) -> FittedPipeline:
 
 def test_a_fitted_model_judges_each_row_by_its_class(model: FittedPipeline) -> None:
     assert [name for name, _ in model.calibration.classes] == ["pump", "valve"]
-    frame = rows((60, 0, 60, 60), seed=9)
-    answer, _ = model.run(frame, ExplanationPolicy(ExplainedRows.ALL))
+    frame = rows((900, 0, 900, 60), seed=9)
+    answer, _ = model.run(frame)
     thresholds = dict(answer.class_thresholds)
-    own = [thresholds.get(frame.asset_of(i).asset_class, answer.threshold) for i in range(180)]
+    own = [thresholds.get(frame.asset_of(i).asset_class, answer.threshold) for i in range(1860)]
     assert answer.anomalous.tolist() == (answer.scores >= own).tolist()
-    assert [record.threshold for record in answer.explanations] == own
+    assert answer.anomalous.tolist() != (answer.scores >= answer.threshold).tolist()
+    by_class = model.calibration.classes_of(frame, np.arange(1860))
+    by_own = model.calibration.p_values(answer.scores, by_class)
+    assert answer.p_values.tolist() == by_own.tolist()
+    assert answer.p_values.tolist() != model.calibration.p_values(answer.scores).tolist()
+    assert [record.threshold for record in answer.explanations] == np.array(own)[
+        answer.anomalous
+    ].tolist()
     assert thresholds["pump"] > answer.threshold > thresholds["valve"]
 
 
