@@ -64,14 +64,17 @@ def test_values_are_kept_at_the_nearest_that_is_allowed() -> None:
 
 
 @pytest.mark.parametrize("extractor", ["impute", "window_statistics"])
+@pytest.mark.parametrize("detector", ["mahalanobis", "ensemble"])
 @pytest.mark.parametrize("far", [{"minimum": FARTHEST}, {"maximum": -FARTHEST}])
-def test_the_farthest_ranges_are_answered(extractor: str, far: dict[str, float]) -> None:
-    rows = np.random.default_rng(5).normal(size=(120, 2))
-    spec = PipelineSpec(Step("mahalanobis"), (Step(extractor),), 0.05, background_rows=16)
+def test_the_farthest_ranges_are_answered(
+    detector: str, extractor: str, far: dict[str, float]
+) -> None:
+    rows = np.random.default_rng(5).normal(size=(160, 2))
+    spec = PipelineSpec(Step(detector), (Step(extractor),), 0.05, background_rows=16)
     fitted = fit(spec, Frame.of(rows, ["flow", "speed"]), None, registries=load_plugins())
     rows[-1] = 40.0
     constraint = SignalConstraint("flow", minimum=far.get("minimum"), maximum=far.get("maximum"))
-    policy = ExplanationPolicy(rows=(119,), constraints=(constraint,))
+    policy = ExplanationPolicy(rows=(159,), constraints=(constraint,))
     answer, _ = fitted.run(Frame.of(rows, ["flow", "speed"]), policy)
     assert answer.explanations[0].anomalous
     assert "flow" not in {culprit.signal for culprit in answer.explanations[0].culprits}

@@ -50,7 +50,7 @@ class Local:
     def features_at(self, free: Int64Array, deviation: FloatArray) -> FloatArray:
         """Return the features whose coordinates less the center are ``deviation``."""
         mean, there, slopes = self.anchor
-        return np.asarray(mean[free] + (deviation - there[free]) / slopes[free])
+        return mean[free] + _over(deviation - there[free], slopes[free])
 
     def deviations_at(self, free: Int64Array, features: FloatArray) -> FloatArray:
         """Return the coordinates less the center of ``features``: the way back."""
@@ -108,4 +108,9 @@ class JointForm:
         scale = slopes * self.normal.spread[columns]
         size = max(float(np.mean(member.score(frame))), 1e-300)
         # u - c = there + scale z, so the form's center is where that is 0.
-        return columns, scale[:, None] * local.form.matrix * scale / size, -there / scale
+        return columns, scale[:, None] * local.form.matrix * scale / size, _over(-there, scale)
+
+
+def _over(values: FloatArray, slopes: FloatArray) -> FloatArray:
+    """Return ``values / slopes``; 0 where a coordinate does not move, as beyond a detector's limits."""
+    return np.divide(values, slopes, out=np.zeros_like(values), where=slopes != 0.0)
