@@ -152,6 +152,7 @@ def test_whether_the_promise_was_kept_is_plain_values() -> None:
     expected = [[0.01, 0.5], [0.02, 0.4], [0.015, 0.3], [0.03, 0.6], [0.005, 0.45], [0.017, 0.55]]
     assert found == expected
     np.testing.assert_array_equal(told.rates.realised_rates, [0.25, 0.0])
+    np.testing.assert_array_equal(told.rates.realised_low, [0.0, 0.1])
     np.testing.assert_array_equal(told.rates.realised_high, [0.9, 0.8])
     assert told.rates.event_times is None
     np.testing.assert_array_equal(told.drift.log10_capitals, [0.5, 2.5])
