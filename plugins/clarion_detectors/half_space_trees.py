@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
@@ -14,11 +15,14 @@ from clarion.features import FitContext
 from clarion.frames import Frame
 from clarion.inputs import complete, require_memory, require_rows, robust_scale, scaled
 from clarion.kernels.half_space import half_space_terms
+from clarion.kernels.sums import row_sums
 from clarion.parameters import parameter
 from clarion.state import State, signal_values
 from clarion_detectors.stream_terms import FittedStreamTerms
 
-_VERSION = 1
+_VERSION = 2
+"""Of the fitted state; 1 had no gate."""
+_MEMORY = 1
 _MARGIN = 0.5
 """Share of a signal's range by which trees reach beyond it on either side: rows can be outside."""
 _PADDING = 0.15
@@ -39,6 +43,8 @@ class FittedHalfSpaceTrees(FittedStreamTerms):
         As `half_space_terms` takes them.
     masses
         Shares of the fitted rows in each node, shape ``(trees, 2^(height + 1) - 1)``.
+    gate
+        Rarity beyond which a row teaches nothing, by its asset's masses or by the fitted ones.
     """
 
     low: FloatArray
@@ -47,28 +53,38 @@ class FittedHalfSpaceTrees(FittedStreamTerms):
     features: Int64Array
     cuts: FloatArray
     masses: FloatArray
+    gate: float = math.inf
 
     quantity: ClassVar[str] = "rarity"
 
     def start(self) -> State:
         """Return the fitted rows' masses, and nothing counted."""
-        return State(_VERSION, {}, {"masses": self.masses, "counts": 0.0 * self.masses})
+        return State(_MEMORY, {}, {"masses": self.masses, "counts": 0.0 * self.masses})
 
     def follow(self, values: FloatArray, memory: State) -> tuple[FloatArray, State]:
         """Return each row's rarity by signal, from the rows before it, and the masses after it."""
-        before = memory.require(_VERSION)
+        before = memory.require(_MEMORY)
         masses, counts = (before.array(name, self.masses.shape) for name in ("masses", "counts"))
         if not 0 <= counts[0, 0] < self.window:
             raise ArtifactCorruptError(f"the memory has seen {counts[0, 0]} rows of {self.window}")
         points = scaled(values, self.low, self.span)
         rarity, masses, counts = half_space_terms(
-            points, self.features, self.cuts, masses, counts, self.window
+            points,
+            self.features,
+            self.cuts,
+            (masses, counts),
+            self.masses,
+            (self.window, self.gate),
         )
-        return rarity, State(_VERSION, {}, {"masses": masses, "counts": counts})
+        return rarity, State(_MEMORY, {}, {"masses": masses, "counts": counts})
 
     def state(self) -> State:
         """Return all that was learned."""
-        parameters = {"inputs": signal_values(self.inputs), "window": self.window}
+        parameters = {
+            "inputs": signal_values(self.inputs),
+            "window": self.window,
+            "gate": self.gate,
+        }
         names = ("low", "span", "features", "cuts", "masses")
         return State(_VERSION, parameters, {name: getattr(self, name) for name in names})
 
@@ -85,16 +101,18 @@ class FittedHalfSpaceTrees(FittedStreamTerms):
             raise ArtifactCorruptError("the state's cuts do not form trees", array="features")
         low, span = (state.array(name, (d,)) for name in ("low", "span"))
         masses = state.array("masses", (trees, 2 * inner + 1))
-        return cls(inputs, low, span, window, features, cuts, masses)
+        gate = state.parameter("gate", float)
+        return cls(inputs, low, span, window, features, cuts, masses, gate)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HalfSpaceTrees:
     """Mass of the last full window that a row finds less around it than if rows were spread evenly.
 
-    Every asset goes on from the fitted masses with its own rows, anomalous ones included: what
-    keeps coming becomes normal after a window. An asset's memory takes
-    ``trees * 2^(height + 5)`` bytes.
+    Every asset goes on from the fitted masses with its own rows, but for those that are too rare, by these
+    or by the fitted masses: an anomaly never becomes normal by lasting, and rows like none that was fitted
+    teach nothing, however slowly they got there. But trees tell what lies beyond the fitted range from its
+    edge only by the fitted masses: who dwells at the edge lowers the scores beyond. An asset's memory takes ``trees * 2^(height + 5)`` bytes.
     """
 
     traits: ClassVar[DetectorTraits] = DetectorTraits(
@@ -113,6 +131,12 @@ class HalfSpaceTrees:
         minimum=2,
         maximum=1_000_000,
         unit="rows",
+    )
+    outside: float = parameter(
+        0.01,
+        "Share of the fitted rows, the rarest, beyond whose rarity a row teaches nothing.",
+        minimum=0.0,
+        maximum=0.5,
     )
 
     def fit(
@@ -136,8 +160,14 @@ class HalfSpaceTrees:
         empty = np.zeros((self.trees, 2 ** (self.height + 1) - 1))
         points = scaled(values, low, span)
         # A window as long as the fit: after its last row the masses are those of all rows.
-        masses = half_space_terms(points, features, cuts, empty, empty, len(points))[1]
-        return FittedHalfSpaceTrees(frame.signals, low, span, self.window, features, cuts, masses)
+        n, every = len(points), math.inf
+        masses = half_space_terms(points, features, cuts, (empty, empty), empty, (n, every))[1]
+        learned, limits = (masses, empty), (n + 1, every)
+        rarity = half_space_terms(points, features, cuts, learned, masses, limits)[0]
+        gate = float(np.quantile(row_sums(rarity), 1.0 - self.outside))
+        return FittedHalfSpaceTrees(
+            frame.signals, low, span, self.window, features, cuts, masses, gate
+        )
 
     def _cuts(self, d: int, rng: np.random.Generator) -> tuple[Int64Array, FloatArray]:
         """Return random features and cuts, level by level: the larger a side, the likelier its cut."""
