@@ -11,6 +11,7 @@ from clarion.explainers import Attribution, Label
 from clarion.explaining.cache import Hits
 from clarion.explaining.players import Player, PlayerChoice
 from clarion.pipeline.constraints import SignalConstraint
+from clarion.pipeline.silence import Silence
 from clarion.pipeline.watching import StreamReport
 
 DEFAULT_EVALUATIONS = 2048
@@ -242,6 +243,8 @@ class Answer:
         The columns of ``attribution``; empty where they are the signals.
     hits
         Rows explained, and how many of them an earlier call had paid for.
+    silence
+        On a stream, what is known of its assets' silence; None where no cadence was learned.
     """
 
     scores: FloatArray
@@ -259,3 +262,4 @@ class Answer:
     hits: Hits = field(default_factory=Hits)
     class_thresholds: tuple[tuple[str, float], ...] = ()
     stream: StreamReport | None = None
+    silence: Silence | None = None

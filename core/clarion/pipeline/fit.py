@@ -21,6 +21,7 @@ from clarion.features import FitContext
 from clarion.frames import Frame
 from clarion.inputs import both_classes
 from clarion.parameters import under, values_of
+from clarion.pipeline.cadence import Cadence
 from clarion.pipeline.calibrate import Calibration
 from clarion.pipeline.chain import Transformed
 from clarion.pipeline.choose import AUTO, Choice, choose
@@ -112,6 +113,7 @@ def fit(
         registries=registries,
         choice=choice,
         partition=partition,
+        cadence=Cadence.learn(frame),
     )
 
 

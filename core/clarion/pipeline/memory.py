@@ -11,6 +11,7 @@ from clarion.arrays import BoolArray, FloatArray, Int64Array
 from clarion.features import rows_by_asset
 from clarion.frames import Frame, concatenated
 from clarion.pipeline.confidence import Confidence
+from clarion.pipeline.silence import Silence
 from clarion.state import State
 
 NEVER = np.iinfo(np.int64).min
@@ -51,13 +52,15 @@ class Memory:
     An asset beyond ``most`` makes it forget the one unseen for longest, which then starts anew: its
     windows fill again, its run of anomalous rows ends. ``forgotten`` counts how often that happened.
     Bounded: ``most`` times (the pipeline's history rows + the detector's own memory + five
-    numbers a signal), and what judges the stream's rows, which all assets share.
+    numbers a signal), what judges the stream's rows, which all assets share, and
+    when each asset was last seen.
     """
 
     assets: Mapping[str, AssetMemory] = field(default_factory=dict)
     confidence: Confidence | None = None
     most: int = MAX_ASSETS
     forgotten: int = 0
+    silence: Silence | None = None
 
     def before(self, frame: Frame) -> tuple[Frame, int]:
         """Return ``frame`` behind the remembered rows of its assets, and how many those are."""

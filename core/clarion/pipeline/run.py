@@ -35,6 +35,7 @@ from clarion.explaining.record import Recorder, Verdict
 from clarion.explaining.tracing import Tracer, oldest_exact_lag
 from clarion.frames import Frame, Signal, SignalKind
 from clarion.pipeline.answer import Answer, ExplainedRows, ExplanationPolicy, View
+from clarion.pipeline.cadence import Cadence
 from clarion.pipeline.calibrate import Calibration
 from clarion.pipeline.chain import Chain, Transformed, origins
 from clarion.pipeline.choose import Choice
@@ -49,6 +50,7 @@ from clarion.pipeline.partition import Partition
 from clarion.pipeline.reference import Levels
 from clarion.pipeline.schema import conform
 from clarion.pipeline.score import row_scores, scored
+from clarion.pipeline.silence import Silence
 from clarion.pipeline.spec import PipelineSpec
 from clarion.pipeline.watching import Watched, watch
 from clarion.registry import Registries
@@ -79,6 +81,8 @@ class FittedPipeline:
     partition
         The level of each group of assets, which rows are taken from before all else; None where all
         rows are one group.
+    cadence
+        When assets report; None where the rows fitted had no times, or too few.
     cache
         Where attributions are kept that were costly; None for nowhere.
     """
@@ -95,6 +99,7 @@ class FittedPipeline:
     digest: str = ""
     choice: Choice | None = None
     partition: Partition | None = None
+    cadence: Cadence | None = None
     cache: AttributionCache | None = None
 
     def run(
@@ -171,6 +176,9 @@ class FittedPipeline:
             watched = watch(seen, rules, memory.confidence, self.calibration, self._reference)
             p_values, anomalous = watched.judged.p_values, watched.judged.anomalous
             memory = replace(memory, confidence=watched.after)
+            if self.cadence is not None:
+                known = memory.silence or Silence(memory.most)
+                memory = replace(memory, silence=known.after(sent, self.cadence))
         # Without an order of rows there are no runs of them.
         flagged = anomalous if self.spec.ordered else np.zeros_like(anomalous)
         runs, last_runs = follow_runs(memory, whole, done.source_rows, flagged)
@@ -213,6 +221,7 @@ class FittedPipeline:
             explained=chosen if reasons else chosen[:0],
             attribution=reasons.by_player if reasons else None,
             explanations=records,
+            silence=memory.silence,
             signals=tuple(signal.name for signal in self.signals),
             players=reasons.game.roster.players
             if reasons and not reasons.game.roster.plain
@@ -384,6 +393,8 @@ class FittedPipeline:
         parts["ranking"] = self.ranking.state()
         if self.partition is not None:
             parts["partition"] = self.partition.state()
+        if self.cadence is not None:
+            parts["cadence"] = self.cadence.state()
         whole = nested(parts)
         parameters = {
             "spec": self.spec.to_json(),
@@ -430,6 +441,7 @@ class FittedPipeline:
                 registries=registries,
                 choice=_choice(parameters.get("choice")),
                 partition=_partition(parts.get("partition"), signals),
+                cadence=Cadence.from_state(parts["cadence"]) if "cadence" in parts else None,
             )
         except (
             AttributeError,
