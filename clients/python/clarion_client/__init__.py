@@ -110,6 +110,7 @@ from clarion_client.reports import (
     Trace,
 )
 from clarion_client.results import Attributions, ScoreResult
+from clarion_client.silence import SilentAsset
 from clarion_client.spec import PipelineSpec, Step
 
 __all__ = [
@@ -190,6 +191,7 @@ __all__ = [
     "SignalConstraint",
     "SignalMismatchError",
     "SignalReason",
+    "SilentAsset",
     "Step",
     "StreamConfidence",
     "StreamRow",

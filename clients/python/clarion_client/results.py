@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from clarion_api.v1 import detection_pb2
 from clarion_client.confidence import StreamConfidence, floats
 from clarion_client.explanations import Explanation, Label, Player, record
+from clarion_client.silence import SilentAsset
 
 FloatArray = NDArray[np.float64]
 
@@ -104,6 +105,11 @@ class ScoreResult:
         On a stream, the number of the frame; else 0.
     confidence
         On a stream, how far its scores can be trusted; else None.
+    silent_assets
+        On a stream, assets that fell silent or came back with this frame.
+    forgotten_asset_count, clock_jump_count, doubted_time_count
+        On a stream, how often so far an asset was forgotten, the clock was set anew, and a row's time was
+        not believed.
     """
 
     scores: FloatArray
@@ -121,6 +127,10 @@ class ScoreResult:
     class_thresholds: Mapping[str, float]
     sequence: int = 0
     confidence: StreamConfidence | None = None
+    silent_assets: tuple[SilentAsset, ...] = ()
+    forgotten_asset_count: int = 0
+    clock_jump_count: int = 0
+    doubted_time_count: int = 0
 
     def __len__(self) -> int:
         return len(self.scores)
@@ -155,4 +165,8 @@ class ScoreResult:
             StreamConfidence.of(message)
             if isinstance(message, detection_pb2.ScoreStreamResponse)
             else None,
+            tuple(map(SilentAsset.of, getattr(message, "silent_assets", ()))),
+            getattr(message, "forgotten_asset_count", 0),
+            getattr(message, "clock_jump_count", 0),
+            getattr(message, "doubted_time_count", 0),
         )

@@ -15,6 +15,7 @@ from clarion.pipeline.memory import Memory
 from clarion.pipeline.run import FittedPipeline
 from clarion.server.convert.answers import Response, fill
 from clarion.server.convert.confidence import put_confidence
+from clarion.server.convert.silence import put_silence
 from clarion_api.v1 import detection_pb2 as pb
 
 
@@ -96,6 +97,9 @@ def perform(
     message = _MESSAGES[task.reply]()
     if isinstance(message, pb.ScoreStreamResponse):
         message.sequence = task.sequence
+        message.forgotten_asset_count = memory.forgotten
+        if answer.silence is not None:
+            put_silence(message, answer.silence)
         if answer.stream is not None:
             put_confidence(message.confidence, answer.stream)
     fill(message, answer, pipeline, version)

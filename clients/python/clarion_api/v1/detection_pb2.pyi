@@ -1271,8 +1271,24 @@ class ScoreStreamResponse(_message.Message):
     ATTRIBUTIONS_FIELD_NUMBER: _builtins.int
     EXPLANATIONS_FIELD_NUMBER: _builtins.int
     CONFIDENCE_FIELD_NUMBER: _builtins.int
+    FORGOTTEN_ASSET_COUNT_FIELD_NUMBER: _builtins.int
+    SILENT_ASSETS_FIELD_NUMBER: _builtins.int
+    CLOCK_JUMP_COUNT_FIELD_NUMBER: _builtins.int
+    DOUBTED_TIME_COUNT_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """Number of the frame that this answers."""
+    forgotten_asset_count: _builtins.int
+    """How often this stream has forgotten an asset so far: it remembers as many as the server's
+    `max_stream_assets` (default 10000), and beyond forgets the one unseen for longest, whose windows
+    and detector's memory then start anew.
+    """
+    clock_jump_count: _builtins.int
+    """How often the stream's clock, the latest time of its rows, was set anew because all rows of a frame
+    were far from it: more than a day, and more than ten of the longest silences that are none. Nobody's
+    silence is judged across that.
+    """
+    doubted_time_count: _builtins.int
+    """Rows so far whose times were not believed: that far from the clock, in a frame with others that were not."""
     @_builtins.property
     def scores(self) -> Global___Scores:
         """Scores and verdicts, columnar."""
@@ -1289,6 +1305,12 @@ class ScoreStreamResponse(_message.Message):
     def confidence(self) -> Global___StreamConfidence:
         """How far the scores can be trusted now."""
 
+    @_builtins.property
+    def silent_assets(self) -> _containers.RepeatedCompositeFieldContainer[Global___SilentAsset]:
+        """Assets that fell silent or came back with this frame; each is told once when it falls silent, and once
+        when it returns. Only of models whose fitted rows had times.
+        """
+
     def __init__(
         self,
         *,
@@ -1297,14 +1319,74 @@ class ScoreStreamResponse(_message.Message):
         attributions: Global___Attributions | None = ...,
         explanations: _abc.Iterable[Global___Explanation] | None = ...,
         confidence: Global___StreamConfidence | None = ...,
+        forgotten_asset_count: _builtins.int = ...,
+        silent_assets: _abc.Iterable[Global___SilentAsset] | None = ...,
+        clock_jump_count: _builtins.int = ...,
+        doubted_time_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["attributions", b"attributions", "confidence", b"confidence", "scores", b"scores"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributions", b"attributions", "confidence", b"confidence", "explanations", b"explanations", "scores", b"scores", "sequence", b"sequence"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["attributions", b"attributions", "clock_jump_count", b"clock_jump_count", "confidence", b"confidence", "doubted_time_count", b"doubted_time_count", "explanations", b"explanations", "forgotten_asset_count", b"forgotten_asset_count", "scores", b"scores", "sequence", b"sequence", "silent_assets", b"silent_assets"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ScoreStreamResponse: _TypeAlias = ScoreStreamResponse  # noqa: Y015
+
+@_typing.final
+class SilentAsset(_message.Message):
+    """An asset that should have reported and did not, or that is back. The clock is the stream's own: the latest
+    time of its rows.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ASSET_FIELD_NUMBER: _builtins.int
+    LAST_SEEN_TIME_FIELD_NUMBER: _builtins.int
+    SILENT_SECONDS_FIELD_NUMBER: _builtins.int
+    EXPECTED_SECONDS_FIELD_NUMBER: _builtins.int
+    BOUND_SECONDS_FIELD_NUMBER: _builtins.int
+    P_VALUE_FIELD_NUMBER: _builtins.int
+    RETURNED_FIELD_NUMBER: _builtins.int
+    SUMMARY_FIELD_NUMBER: _builtins.int
+    asset: _builtins.str
+    """Name of the asset."""
+    silent_seconds: _builtins.float
+    """Seconds for which it has been silent; of one that returned, was."""
+    expected_seconds: _builtins.float
+    """Median seconds between its rows, or between those of all assets where few of its own were fitted."""
+    bound_seconds: _builtins.float
+    """Longest seconds that are no silence: of all gaps that were fitted, each in medians of its own asset,
+    1 in 10000 is longer; with fewer gaps none.
+    """
+    p_value: _builtins.float
+    """Share of all gaps that were fitted, each in medians of its own asset, that are at least so long."""
+    returned: _builtins.bool
+    """Whether it is back."""
+    summary: _builtins.str
+    """One sentence for people."""
+    @_builtins.property
+    def last_seen_time(self) -> _timestamp_pb2.Timestamp:
+        """Time of its last row before."""
+
+    def __init__(
+        self,
+        *,
+        asset: _builtins.str = ...,
+        last_seen_time: _timestamp_pb2.Timestamp | None = ...,
+        silent_seconds: _builtins.float = ...,
+        expected_seconds: _builtins.float = ...,
+        bound_seconds: _builtins.float = ...,
+        p_value: _builtins.float = ...,
+        returned: _builtins.bool = ...,
+        summary: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["last_seen_time", b"last_seen_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["asset", b"asset", "bound_seconds", b"bound_seconds", "expected_seconds", b"expected_seconds", "last_seen_time", b"last_seen_time", "p_value", b"p_value", "returned", b"returned", "silent_seconds", b"silent_seconds", "summary", b"summary"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SilentAsset: _TypeAlias = SilentAsset  # noqa: Y015
 
 @_typing.final
 class StreamConfidence(_message.Message):
