@@ -71,8 +71,9 @@ class Observed:
     ----------
     frozen
         Shape ``(n,)``: p-values under the model's own calibration.
-    anomalous
-        Shape ``(n,)``: whether the fixed rate and that calibration call them so.
+    anomalous, beyond
+        Shape ``(n,)``: whether the fixed rate and that calibration call them so, and whether they are
+        beyond all its rows.
     rate
         The p-value at which they do.
     time
@@ -83,6 +84,7 @@ class Observed:
 
     frozen: FloatArray
     anomalous: BoolArray
+    beyond: BoolArray
     rate: float
     time: Int64Array | None
     raw: NumericArray
@@ -90,11 +92,16 @@ class Observed:
 
     @classmethod
     def of(
-        cls, sent: Frame, rows: Int64Array, frozen: FloatArray, anomalous: BoolArray, rate: float
+        cls,
+        sent: Frame,
+        rows: Int64Array,
+        frozen: FloatArray,
+        verdicts: tuple[BoolArray, BoolArray],
+        rate: float,
     ) -> Observed:
-        """Return what is seen of the ``rows`` scored of those ``sent``."""
+        """Return what is seen of the ``rows`` scored of those ``sent``; ``verdicts``: anomalous, beyond."""
         time = None if sent.time is None else sent.time[rows]
-        return cls(frozen, anomalous, rate, time, sent.values, rows)
+        return cls(frozen, *verdicts, rate, time, sent.values, rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,7 +236,8 @@ class Confidence:
     ) -> tuple[_Part, Confidence]:
         """Judge rows within which the rolling calibration is not renewed."""
         frozen, first = seen.frozen[start:stop], self.rolling.rows
-        rolled, decides = self.rolling.p_values(frozen), self.adopted is not None
+        beyond = seen.beyond[start:stop]
+        rolled, decides = self.rolling.p_values(frozen, beyond), self.adopted is not None
         active = rolled if decides else frozen
         tests, rate = self.tests, np.full(len(frozen), seen.rate)
         if rule is not None:
@@ -242,7 +250,7 @@ class Confidence:
         part = _Part(active, rolled, levels, anomalous, span)
         now = replace(
             self,
-            rolling=self.rolling.fed(frozen),
+            rolling=self.rolling.fed(frozen, beyond),
             drift=self.drift.follow(frozen, first, seen.rate),
             tests=tests,
         )._told(seen, start, first, self.recent, reference)

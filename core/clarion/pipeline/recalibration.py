@@ -8,7 +8,7 @@ from enum import StrEnum
 
 import numpy as np
 
-from clarion.arrays import FloatArray
+from clarion.arrays import BoolArray, FloatArray, Int64Array
 from clarion.pipeline.calibrate import Calibration
 from clarion.pipeline.rank_rule import Promise
 from clarion.pipeline.reference import Level
@@ -81,6 +81,19 @@ def level_at(calibration: Calibration, p_value: float, asset_class: int = -1) ->
     own = calibration.pooled if asset_class < 0 else calibration.classes[asset_class][1]
     found = own.level(p_value, Promise.AVERAGE, extrapolate=True)
     return found or Level(sys.float_info.max, p_value, True)
+
+
+def beyond(calibration: Calibration, scores: FloatArray, classes: Int64Array | None) -> BoolArray:
+    """Return which scores are above all calibration rows of their asset class, shape ``(n,)``.
+
+    ``classes`` are as `Calibration.classes_of` says.
+    """
+    highest = float(calibration.scores[-1])
+    if classes is None:
+        return np.asarray(scores > highest)
+    # The pooled one comes last, where -1 finds it.
+    every = [float(own.scores[-1]) for _, own in calibration.classes]
+    return np.asarray(scores > np.array([*every, highest])[classes])
 
 
 def _share(p_values: FloatArray, level: float) -> float:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
-from clarion.arrays import FloatArray
+from clarion.arrays import BoolArray, FloatArray
 from clarion.errors import ArtifactCorruptError
 from clarion.state import State
 
@@ -61,15 +61,18 @@ class Rolling:
         """Rows until it is renewed, in [1, `RENEWED`]."""
         return RENEWED - self.rows % RENEWED
 
-    def p_values(self, frozen: FloatArray) -> FloatArray:
-        """Return the rolling p-values of rows whose ``frozen`` ones are given, shape ``(n,)``."""
+    def p_values(self, frozen: FloatArray, beyond: BoolArray | None = None) -> FloatArray:
+        """Return the rolling p-values of rows whose ``frozen`` ones are given, shape ``(n,)``.
+
+        ``beyond`` says which are beyond all calibration rows of their class; default: by ``n``.
+        """
         never = 1.0 / (self.n + 1.0)
         rest = (frozen - never) / (1.0 - never)  # uniform among the rows that may be taken in
         as_strange = np.searchsorted(self.sorted, frozen, side="right")
         ranks = (1.0 + as_strange + (WINDOW - len(self.sorted)) * rest) / (WINDOW + 1.0)
         rolled = never + (1.0 - never) * ranks
         bounded = np.minimum(rolled.clip(frozen / WALK, frozen * WALK), 1.0)
-        return np.where(self._beyond(frozen), frozen, bounded)
+        return np.where(self._beyond(frozen) if beyond is None else beyond, frozen, bounded)
 
     def level(self, rate: float) -> float:
         """Return the largest frozen p-value whose rolling one is at most ``rate``.
@@ -84,15 +87,15 @@ class Rolling:
             low, high = (middle, high) if value <= rate else (low, middle)
         return low / (self.n + 1.0) if low else rate
 
-    def fed(self, frozen: FloatArray) -> Rolling:
-        """Return it with more rows, at most `until_renewed` of them."""
-        quiet = frozen[~self._beyond(frozen)]
+    def fed(self, frozen: FloatArray, beyond: BoolArray | None = None) -> Rolling:
+        """Return it with more rows, at most `until_renewed` of them; ``beyond`` as for `p_values`."""
+        quiet = frozen[~(self._beyond(frozen) if beyond is None else beyond)]
         window = np.concatenate([self.window, quiet])[-WINDOW:]
         rows, excluded = self.rows + len(frozen), self.excluded + len(frozen) - len(quiet)
         after = replace(self, window=window, rows=rows, excluded=excluded)
         return after if rows % RENEWED else replace(after, sorted=np.sort(window))
 
-    def _beyond(self, frozen: FloatArray) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
+    def _beyond(self, frozen: FloatArray) -> BoolArray:
         return np.asarray(frozen * self.n < 1.0 - 1e-9)
 
     @property

@@ -47,6 +47,7 @@ from clarion.pipeline.memory import Memory, follow_runs
 from clarion.pipeline.moved import SignalReference
 from clarion.pipeline.own_units import OwnUnits, refuse_ranges
 from clarion.pipeline.partition import Partition
+from clarion.pipeline.recalibration import beyond
 from clarion.pipeline.reference import Levels
 from clarion.pipeline.schema import conform
 from clarion.pipeline.score import row_scores, scored
@@ -172,7 +173,8 @@ class FittedPipeline:
         numbers, sent = done.source_rows - remembered, whole.take(slice(remembered, None))
         watched: Watched | None = None
         if rules is not None:
-            seen = Observed.of(sent, numbers, p_values, anomalous, levels.pooled.expected_rate)
+            fixed = anomalous, beyond(self.calibration, scores, classes)
+            seen = Observed.of(sent, numbers, p_values, fixed, levels.pooled.expected_rate)
             watched = watch(seen, rules, memory.confidence, self.calibration, self._reference)
             p_values, anomalous = watched.judged.p_values, watched.judged.anomalous
             memory = replace(memory, confidence=watched.after)

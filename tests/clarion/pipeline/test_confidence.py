@@ -11,11 +11,12 @@ import pytest
 from clarion.errors import ArtifactCorruptError, InvalidParameterError, UnreachableRateError
 from clarion.frames import Frame
 from clarion.pipeline.answer import Answer, ExplainedRows, ExplanationPolicy
+from clarion.pipeline.calibrate import Calibration
 from clarion.pipeline.confidence import AlarmRule, Confidence, StreamRules
 from clarion.pipeline.fit import fit
 from clarion.pipeline.memory import Memory
-from clarion.pipeline.recalibration import Recalibration
-from clarion.pipeline.rolling import WALK
+from clarion.pipeline.recalibration import Recalibration, beyond
+from clarion.pipeline.rolling import WALK, Rolling
 from clarion.pipeline.run import FittedPipeline
 from clarion.pipeline.spec import PipelineSpec, Step
 from clarion.plugins import load_plugins
@@ -280,3 +281,19 @@ def test_what_a_stream_remembers_is_bounded(fitted: FittedPipeline) -> None:
     assert memory.confidence is not None
     assert memory.confidence.tests.fallen > 0
     assert memory.confidence.rolling.excluded >= 7_500
+
+
+def test_rows_beyond_their_own_class_are_learned_from_by_none() -> None:
+    """A class of few rows has larger p-values: its strangest rows would pass for quiet ones."""
+    rng = np.random.default_rng(23)
+    held, few = rng.normal(size=5_000), rng.normal(size=600)
+    calibration = Calibration.of(held, 0.01, classes={"pump": few})
+    scores, classes = np.full(900, 99.0), np.tile([0, -1, 0], 300)
+    p_values = calibration.p_values(scores, classes)
+    assert (p_values[classes == 0] > 1 / 5_000).all()
+    above = beyond(calibration, scores, classes)
+    assert above.all()
+    assert not beyond(calibration, np.array([few.max(), held.max()]), np.array([0, -1])).any()
+    fed = Rolling(5_000).fed(p_values[:500], above[:500])
+    assert (fed.excluded, len(fed.window)) == (500, 0)
+    assert fed.p_values(p_values, above).tolist() == p_values.tolist()
