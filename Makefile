@@ -44,7 +44,8 @@ test-slow: $(DEV_STAMP) ## Run the tests that are marked slow.
 
 test-deep: $(DEV_STAMP) ## Install the extras deep (torch) and pyod, and run what needs them.
 	$(INSTALL) --editable '.[deep,pyod]'
-	$(BIN)/python -m pytest -n 2 tests/clarion_detectors tests/contract/test_builtin.py $(ARGS)
+	$(BIN)/python -m pytest -n 2 tests/clarion_detectors tests/clarion_explainers tests/contract/test_builtin.py \
+		tests/clarion/explaining tests/clarion/pipeline $(ARGS)
 
 check: lint types imports proto-check ## Run every static check.
 
