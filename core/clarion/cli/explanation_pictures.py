@@ -22,7 +22,7 @@ def waterfall(explanation: Explanation) -> str:
         return pictures.waterfall(title, ends[0], names, parts, threshold=ends[1])
     reasons = sorted(explanation.signal_ranking, key=lambda reason: -reason.contribution)
     notes = [
-        r.word if r.value is None or r.expected is None else f"{r.value:.4g} for {r.expected:.4g}"
+        r.word if r.value is None or r.expected is None else f"{r.value:.3g} for {r.expected:.3g}"
         for r in reasons
     ]
     return pictures.waterfall(
