@@ -8,6 +8,7 @@ from clarion.cli import console
 from clarion.cli.demo import data
 from clarion.cli.demo.shuttle import ShuttleResult, shares
 from clarion.cli.demo.water import Event, WaterResult
+from clarion.cli.explanation_pictures import waterfall
 from clarion.evaluation import pictures
 from clarion.evaluation.metrics import Ranking
 from clarion.evaluation.page import card, page, row, section, table, tiles
@@ -88,7 +89,7 @@ def _examples(result: ShuttleResult) -> str:
     words = (
         f"{len(cards)} alarms, from the strangest to the one nearest to the threshold. Left: what "
         "each sensor added to the score, with its value and what the background rows have in its "
-        "place; the bars and the base value add up to the score. Right: the same beside LIME, a "
+        "place; the bars lead from the base value to the score. Right: the same beside LIME, a "
         "local slope with the R² of its fit; below 0.5 it says of itself not to be trusted."
     )
     return section("Why: SHAP, and LIME beside it", words, *cards)
@@ -99,18 +100,8 @@ def _example(explanation: Explanation) -> str:
         f"Row {explanation.row}: score {explanation.score:.4g}, p = {explanation.p_value:.2g}, "
         f"culprits {', '.join(culprit.signal for culprit in explanation.culprits) or 'none'}"
     )
-    pictures_of_it = row(_decomposition(explanation), _beside(explanation))
+    pictures_of_it = row(waterfall(explanation), _beside(explanation))
     return card(pictures_of_it, heading=heading, words=explanation.summary)
-
-
-def _decomposition(explanation: Explanation) -> str:
-    ranking = sorted(explanation.signal_ranking, key=lambda reason: -reason.contribution)
-    return pictures.attribution_bars(
-        f"What each signal added to the score of row {explanation.row}",
-        [reason.signal for reason in ranking],
-        [reason.contribution for reason in ranking],
-        [f"{r.value:.4g} for {r.expected:.4g}" for r in ranking],
-    )
 
 
 def _beside(explanation: Explanation) -> str:
