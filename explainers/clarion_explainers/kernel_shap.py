@@ -177,11 +177,11 @@ def _drawing_from(seed: int) -> Iterator[None]:
     """Seed numpy's global generator, and leave it as it was."""
     with _GLOBAL_DRAWS:
         before = np.random.get_state()  # noqa: NPY002 - it is what the library draws from
-        np.random.seed(seed)  # noqa: NPY002
+        np.random.seed(seed)  # noqa: NPY002 - likewise
         try:
             yield
         finally:
-            np.random.set_state(before)  # noqa: NPY002
+            np.random.set_state(before)  # noqa: NPY002 - likewise
 
 
 def _library() -> Any:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @with_options(reading=ReadOptions, server=ServerOptions)
-def evaluate(  # noqa: PLR0913 - one parameter an option
+def evaluate(
     model: Annotated[str, MODEL],
     files: Annotated[list[Path], FILES],
     *,

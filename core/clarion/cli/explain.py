@@ -91,7 +91,7 @@ class HowOptions:
 
 
 @with_options(options=HowOptions, reading=ReadOptions, server=ServerOptions)
-def explain(  # noqa: PLR0913 - one parameter an option
+def explain(
     model: Annotated[str, MODEL],
     files: Annotated[list[Path], FILES],
     *,

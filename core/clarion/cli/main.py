@@ -66,7 +66,7 @@ def run(arguments: Sequence[str] | None = None) -> int:
         place = f"{error.filename}: " if error.filename else ""
         typer.echo(f"IO_ERROR: {place}{error.strerror or error}", err=True)
         return EXIT_REFUSED
-    except Exception as error:
+    except Exception as error:  # by name, for importing the taxonomies would slow every start
         if not _meant(error):
             raise
         typer.echo(f"{getattr(error, 'reason', '')}: {error}", err=True)

@@ -112,7 +112,7 @@ def with_options(**groups: type[Any]) -> Callable[[Callable[..., T]], Callable[.
             return command(**given)
 
         every = [*kept, *(p for parameters in shared.values() for p in parameters)]
-        wrapped.__signature__ = inspect.Signature(every)  # type: ignore[attr-defined]  # what typer reads
+        vars(wrapped)["__signature__"] = inspect.Signature(every)  # what typer reads
         wrapped.__annotations__ = {p.name: p.annotation for p in every}
         return wrapped
 

@@ -17,7 +17,7 @@ _DRIFTED = 0.01
 
 
 @with_options(reading=ReadOptions, server=ServerOptions)
-def overview(  # noqa: PLR0913 - one parameter an option
+def overview(
     model: Annotated[str, MODEL],
     files: Annotated[list[Path], FILES],
     *,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 
 from clarion.errors import InvalidParameterError
@@ -28,10 +29,9 @@ def check_picture(path: Path) -> None:
             f"a picture is written as .svg or .png, not as '{path.name}'", field="picture"
         )
     if path.suffix == ".png":
-        try:
-            import resvg_py  # noqa: F401 - is it there?
-        except ImportError as error:
-            raise missing_extra("resvg-py", "explain") from error
+        for module, library in (("resvg_py", "resvg-py"), ("matplotlib", "matplotlib")):
+            if find_spec(module) is None:
+                raise missing_extra(library, "explain")
 
 
 def write_picture(path: Path, svg: str) -> None:

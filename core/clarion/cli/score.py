@@ -18,7 +18,7 @@ EXIT_ANOMALIES = 3
 
 
 @with_options(server=ServerOptions, reading=ReadOptions)
-def score(  # noqa: PLR0913 - one parameter an option
+def score(
     model: Annotated[str, MODEL],
     files: Annotated[list[Path], FILES],
     *,

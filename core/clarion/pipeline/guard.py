@@ -21,7 +21,7 @@ def plugin_errors(family: str, name: str, doing: str) -> Iterator[None]:
         yield
     except ClarionError:
         raise
-    except Exception as error:
+    except Exception as error:  # a stranger may raise anything
         raise PluginError(
             f"the plugin '{name}' ({family}) raised {type(error).__name__} while {doing}: {error}",
             plugin=name,

@@ -7,7 +7,8 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
+from typing import Any
 
 import structlog
 
@@ -76,7 +77,7 @@ def run(settings: Settings, ready: Callable[[str], None] | None = None) -> int:
     return 0
 
 
-def _runner(main: object) -> bool:
+def _runner(main: Coroutine[Any, Any, bool]) -> bool:
     """Run a coroutine on uvloop where there is one."""
     factory = None
     if sys.platform != "win32":
@@ -84,5 +85,4 @@ def _runner(main: object) -> bool:
 
         factory = uvloop.new_event_loop
     with asyncio.Runner(loop_factory=factory) as runner:
-        done: bool = runner.run(main)  # type: ignore[arg-type]  # a coroutine
-        return done
+        return runner.run(main)

@@ -39,7 +39,7 @@ class DetectionServicer(DetectionServiceServicer):
         self._services = services
         self._streams = 0
 
-    async def Score(self, request: pb.ScoreRequest, context: Context) -> Any:  # noqa: N802 - gRPC's name
+    async def Score(self, request: pb.ScoreRequest, context: Context) -> Any:
         """Score a batch of rows, each window within the batch."""
         loaded = await self._services.models.get(tenant_of(context), request.model)
         frame = await self._frame(request.frame, loaded)
@@ -47,14 +47,14 @@ class DetectionServicer(DetectionServiceServicer):
         task = Task(Reply.SCORE, frame, policy, _rate(request), request.allow_extrapolated)
         return (await self._services.scoring.perform(loaded, task)).reply
 
-    async def Explain(self, request: pb.ExplainRequest, context: Context) -> Any:  # noqa: N802 - gRPC's name
+    async def Explain(self, request: pb.ExplainRequest, context: Context) -> Any:
         """Explain the chosen rows, with edits made before."""
         loaded = await self._services.models.get(tenant_of(context), request.model)
         frame, policy = await self._to_explain(request, loaded)
         task = Task(Reply.EXPLAIN, frame, policy, _rate(request), request.allow_extrapolated)
         return (await self._services.scoring.perform(loaded, task)).reply
 
-    async def BulkExplain(  # noqa: N802 - gRPC's name
+    async def BulkExplain(
         self, request: pb.BulkExplainRequest, context: Context
     ) -> operations_pb2.Operation:
         """Start a bulk explanation and return its operation at once."""
@@ -64,7 +64,7 @@ class DetectionServicer(DetectionServiceServicer):
             await starts.once(tenant, request.request_id, OperationKind.EXPLANATION, begin)
         )
 
-    async def ScoreStream(  # noqa: N802 - gRPC's name
+    async def ScoreStream(
         self, request_iterator: AsyncIterator[pb.ScoreStreamRequest], context: Context
     ) -> AsyncIterator[Any]:
         """Score frames as they come, by the version that the first message pinned."""

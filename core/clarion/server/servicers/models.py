@@ -29,7 +29,7 @@ class ModelServicer(ModelServiceServicer):
         self._services = services
         self._catalogue = Catalogue(services.store)
 
-    async def FitModel(  # noqa: N802 - gRPC's name
+    async def FitModel(
         self, request: pb.FitModelRequest, context: Context
     ) -> operations_pb2.Operation:
         """Start a fit and return its operation at once."""
@@ -39,7 +39,7 @@ class ModelServicer(ModelServiceServicer):
             await starts.once(tenant, request.request_id, OperationKind.FIT, begin)
         )
 
-    async def EvaluateModel(  # noqa: N802 - gRPC's name
+    async def EvaluateModel(
         self, request: pb.EvaluateModelRequest, context: Context
     ) -> operations_pb2.Operation:
         """Start an evaluation and return its operation at once."""
@@ -49,12 +49,12 @@ class ModelServicer(ModelServiceServicer):
             await starts.once(tenant, request.request_id, OperationKind.EVALUATION, begin)
         )
 
-    async def GetModel(self, request: pb.GetModelRequest, context: Context) -> pb.Model:  # noqa: N802 - gRPC's name
+    async def GetModel(self, request: pb.GetModelRequest, context: Context) -> pb.Model:
         """Return one model."""
         model, _ = parsed_name(request.name)
         return await self._services.offload(self._catalogue.model, tenant_of(context), model)
 
-    async def ListModels(  # noqa: N802 - gRPC's name
+    async def ListModels(
         self, request: pb.ListModelsRequest, context: Context
     ) -> pb.ListModelsResponse:
         """Return a page of models, by name."""
@@ -63,7 +63,7 @@ class ModelServicer(ModelServiceServicer):
             self._catalogue.models, tenant_of(context), request.page_token, size
         )
 
-    async def DeleteModel(  # noqa: N802 - gRPC's name
+    async def DeleteModel(
         self, request: pb.DeleteModelRequest, context: Context
     ) -> empty_pb2.Empty:
         """Delete a model, unless it is being fitted."""
@@ -72,7 +72,7 @@ class ModelServicer(ModelServiceServicer):
             await self._services.offload(self._services.store.delete, tenant, model)
         return empty_pb2.Empty()
 
-    async def GetModelVersion(  # noqa: N802 - gRPC's name
+    async def GetModelVersion(
         self, request: pb.GetModelVersionRequest, context: Context
     ) -> pb.ModelVersion:
         """Return one version, or a model's newest one."""
@@ -80,7 +80,7 @@ class ModelServicer(ModelServiceServicer):
             self._catalogue.version, tenant_of(context), *parsed_name(request.name)
         )
 
-    async def ListModelVersions(  # noqa: N802 - gRPC's name
+    async def ListModelVersions(
         self, request: pb.ListModelVersionsRequest, context: Context
     ) -> pb.ListModelVersionsResponse:
         """Return a page of a model's versions, newest first."""
@@ -90,7 +90,7 @@ class ModelServicer(ModelServiceServicer):
             self._catalogue.versions, tenant_of(context), model, request.page_token, size
         )
 
-    async def DeleteModelVersion(  # noqa: N802 - gRPC's name
+    async def DeleteModelVersion(
         self, request: pb.DeleteModelVersionRequest, context: Context
     ) -> empty_pb2.Empty:
         """Delete one version."""

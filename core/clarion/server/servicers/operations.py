@@ -21,13 +21,11 @@ class OperationsServicer(Base):
     def __init__(self, services: Services) -> None:
         self._services = services
 
-    async def GetOperation(  # noqa: N802 - gRPC's name
-        self, request: pb.GetOperationRequest, context: Context
-    ) -> pb.Operation:
+    async def GetOperation(self, request: pb.GetOperationRequest, context: Context) -> pb.Operation:
         """Return one operation."""
         return operation_to_proto(await self._get(tenant_of(context), request.name))
 
-    async def ListOperations(  # noqa: N802 - gRPC's name
+    async def ListOperations(
         self, request: pb.ListOperationsRequest, context: Context
     ) -> pb.ListOperationsResponse:
         """Return a page of operations, newest first."""
@@ -45,7 +43,7 @@ class OperationsServicer(Base):
             operations=map(operation_to_proto, found[:size]), next_page_token=token
         )
 
-    async def WaitOperation(  # noqa: N802 - gRPC's name
+    async def WaitOperation(
         self, request: pb.WaitOperationRequest, context: Context
     ) -> pb.Operation:
         """Return an operation once it has ended, or as it stands after the timeout."""
@@ -55,7 +53,7 @@ class OperationsServicer(Base):
         await self._services.jobs.wait(tenant, operation.id, seconds)
         return operation_to_proto(await self._get(tenant, request.name))
 
-    async def CancelOperation(  # noqa: N802 - gRPC's name
+    async def CancelOperation(
         self, request: pb.CancelOperationRequest, context: Context
     ) -> empty_pb2.Empty:
         """Ask an operation to stop; one that has ended stays as it is."""
@@ -63,7 +61,7 @@ class OperationsServicer(Base):
         self._services.jobs.cancel(operation.tenant, operation.id)
         return empty_pb2.Empty()
 
-    async def DeleteOperation(  # noqa: N802 - gRPC's name
+    async def DeleteOperation(
         self, request: pb.DeleteOperationRequest, context: Context
     ) -> empty_pb2.Empty:
         """Forget an operation that has ended."""

@@ -19,7 +19,7 @@ class PluginServicer(PluginServiceServicer):
         self._services = services
         self._registries = services.registries
 
-    async def ListPlugins(  # noqa: N802 - gRPC's name
+    async def ListPlugins(
         self, request: pb.ListPluginsRequest, context: Context
     ) -> pb.ListPluginsResponse:
         """Return a page of plugins by family and name, packages kept out last."""
@@ -34,7 +34,7 @@ class PluginServicer(PluginServiceServicer):
         token = token_of(str(end)) if end < len(plugins) else ""
         return pb.ListPluginsResponse(plugins=plugins[begin:end], next_page_token=token)
 
-    async def GetPlugin(self, request: pb.GetPluginRequest, context: Context) -> pb.Plugin:  # noqa: N802 - gRPC's name
+    async def GetPlugin(self, request: pb.GetPluginRequest, context: Context) -> pb.Plugin:
         """Return one plugin with its parameters, imported for it."""
         _, family, name = request.name.split("/")
         return await self._services.offload(self._described, family, name)
